@@ -1,0 +1,4 @@
+// Command bench measures sockeye beside its peers.
+package main
+
+func main() {}

@@ -1,0 +1,178 @@
+package sockeye
+
+import (
+	"context"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// An op is one call that may have to wait. Its fields are the call's arguments
+// and results; do makes the call once, without waiting, and gives EAGAIN while
+// it is not done. Ops are pooled, so that calls allocate nothing.
+type op struct {
+	c   *core
+	ctx context.Context
+	dir Direction
+	do  func(*op) error
+
+	p      []byte
+	name   Sockaddr
+	m      *Message
+	ms     []Message
+	flags  MsgFlags
+	target int // bytes to receive before the call is done
+	ep     Endpoint
+	n      int
+
+	connecting bool
+
+	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
+	err   error
+}
+
+var ops = sync.Pool{New: func() any { return new(op) }}
+
+func (s *Socket) newOp(d Direction, do func(*op) error) *op {
+	o := ops.Get().(*op)
+	o.c, o.ctx, o.dir, o.do = s.c, s.ctx, d, do
+	return o
+}
+
+func (o *op) free() {
+	*o = op{}
+	ops.Put(o)
+}
+
+// Try is for Endpoint.Wait.
+func (o *op) Try() bool {
+	if o.ctx != nil {
+		if o.err = o.ctx.Err(); o.err != nil {
+			return true
+		}
+	}
+	o.err = o.do(o)
+	return !pending(o.err)
+}
+
+// pending tells whether a call that waits would go on waiting.
+func pending(err error) bool {
+	return err == syscall.EAGAIN || err == syscall.EINPROGRESS || err == syscall.EALREADY
+}
+
+// Deadline is for Endpoint.Wait.
+func (o *op) Deadline() time.Time {
+	d := o.c.getDeadline(o.dir)
+	if d.IsZero() || !o.limit.IsZero() && o.limit.Before(d) {
+		return o.limit
+	}
+	return d
+}
+
+// Target is for Endpoint.Wait.
+func (o *op) Target() (to Sockaddr, connecting bool) { return o.name, o.connecting }
+
+// run makes the call and waits as the socket and the flags say.
+func (o *op) run() error {
+	if o.neverWaits() {
+		o.Try()
+		return o.err
+	}
+	return o.block()
+}
+
+// block makes the call and waits.
+func (o *op) block() error {
+	if t := o.c.timeout[o.dir].Load(); t != 0 {
+		o.limit = time.Now().Add(time.Duration(t))
+	}
+	if o.ctx == nil || o.ctx.Done() == nil {
+		return o.wait()
+	}
+	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
+		return o.err // before the price of AfterFunc
+	}
+	c, d := o.c, o.dir
+	stop := context.AfterFunc(o.ctx, func() { c.ep.Interrupt(d) })
+	defer stop()
+	return o.wait()
+}
+
+// neverWaits is for non-blocking sockets, and for flags whose calls do not wait
+// on a blocking one either: MSG_DONTWAIT, and receiving urgent data or queued
+// errors (tcp(7), recvmsg(2)).
+func (o *op) neverWaits() bool {
+	return o.flags&MSG_DONTWAIT != 0 || o.dir == ForRead && o.flags&(MSG_OOB|MSG_ERRQUEUE) != 0 ||
+		o.c.nonblock.Load()
+}
+
+func (o *op) wait() error {
+	for {
+		switch err := o.c.ep.Wait(o.dir, o); err {
+		case nil:
+			return o.err
+		case ErrInterrupted: // the deadline was moved, or ctx ended, which Try finds
+		case os.ErrDeadlineExceeded:
+			if d := o.c.getDeadline(o.dir); o.limit.IsZero() || !d.IsZero() && d.Before(o.limit) {
+				return os.ErrDeadlineExceeded
+			}
+			if o.n > 0 { // socket(7): a timeout after some data gives the count
+				return nil
+			}
+			if o.connecting {
+				return syscall.EINPROGRESS
+			}
+			return syscall.EAGAIN
+		default:
+			return err
+		}
+	}
+}
+
+// epoch is what deadlines count from: an int64 can be read without a lock, and
+// a difference keeps the monotonic clock.
+var epoch = time.Now()
+
+func (c *core) getDeadline(d Direction) time.Time {
+	if v := c.deadline[d].Load(); v != 0 {
+		return epoch.Add(time.Duration(v))
+	}
+	return time.Time{}
+}
+
+func (c *core) setDeadline(d Direction, t time.Time) {
+	var v int64
+	if !t.IsZero() {
+		// A time without a monotonic reading gets one here.
+		v = int64(time.Now().Add(time.Until(t)).Sub(epoch))
+		if v == 0 {
+			v = 1
+		}
+	}
+	c.deadline[d].Store(v)
+	c.ep.Interrupt(d)
+}
+
+// SetDeadline bounds every call, those that wait already too. A call that
+// passes it gives os.ErrDeadlineExceeded. The zero time takes the bound away.
+func (s *Socket) SetDeadline(t time.Time) error {
+	if err := s.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return s.SetWriteDeadline(t)
+}
+
+// SetReadDeadline is SetDeadline for receiving and Accept.
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.setDeadline(ForRead, t) }
+
+// SetWriteDeadline is SetDeadline for sending and Connect.
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.setDeadline(ForWrite, t) }
+
+func (s *Socket) setDeadline(d Direction, t time.Time) error {
+	if s.c.closed.Load() {
+		return &Error{Call: "setdeadline", Err: syscall.EBADF}
+	}
+	s.c.setDeadline(d, t)
+	return nil
+}

@@ -1,0 +1,4 @@
+// Command sockeye opens sockets at a terminal.
+package main
+
+func main() {}

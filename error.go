@@ -1,0 +1,119 @@
+package sockeye
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// An Error is a call that failed: which, between which addresses, and why.
+// errors.Is finds the errno (errors.Is(err, syscall.ECONNREFUSED)), or
+// os.ErrDeadlineExceeded, or the context's error; a call on a closed socket is
+// both EBADF and net.ErrClosed.
+type Error struct {
+	Call   string   // the call, as in socket(2)'s manual page
+	Local  Sockaddr // the socket's own address, if it has one
+	Remote Sockaddr // the address that the call was about, or the peer's
+	Err    error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Call)
+	if local := e.Local.String(); !e.Local.IsZero() && local != "" {
+		b.WriteString(" " + local)
+		if !e.Remote.IsZero() {
+			b.WriteString(" ->")
+		}
+	}
+	if remote := e.Remote.String(); !e.Remote.IsZero() && remote != "" {
+		b.WriteString(" " + remote)
+	}
+	b.WriteString(": " + e.Err.Error())
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is makes a call on a closed socket match net.ErrClosed too.
+func (e *Error) Is(target error) bool {
+	return target == net.ErrClosed && e.Err == syscall.EBADF
+}
+
+// Timeout tells whether a deadline passed or the system gave up waiting, as
+// net.Error has it.
+func (e *Error) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.Err, &t) && t.Timeout()
+}
+
+// Temporary is for net.Error.
+func (e *Error) Temporary() bool {
+	var t interface{ Temporary() bool }
+	return errors.As(e.Err, &t) && t.Temporary()
+}
+
+// A call names a system call in errors. Its EAGAIN is made once: a loop over a
+// non-blocking socket meets it all the time.
+type call struct {
+	name  string
+	again *Error
+}
+
+func newCall(name string) *call {
+	return &call{name: name, again: &Error{Call: name, Err: syscall.EAGAIN}}
+}
+
+var (
+	callSocket      = newCall("socket")
+	callSocketpair  = newCall("socketpair")
+	callBind        = newCall("bind")
+	callListen      = newCall("listen")
+	callAccept      = newCall("accept")
+	callConnect     = newCall("connect")
+	callRecv        = newCall("recv")
+	callRecvfrom    = newCall("recvfrom")
+	callRecvmsg     = newCall("recvmsg")
+	callRecvmmsg    = newCall("recvmmsg")
+	callSend        = newCall("send")
+	callSendto      = newCall("sendto")
+	callSendmsg     = newCall("sendmsg")
+	callSendmmsg    = newCall("sendmmsg")
+	callShutdown    = newCall("shutdown")
+	callClose       = newCall("close")
+	callGetsockname = newCall("getsockname")
+	callGetpeername = newCall("getpeername")
+	callGetsockopt  = newCall("getsockopt")
+	callSetsockopt  = newCall("setsockopt")
+	callIoctl       = newCall("ioctl")
+	callPoll        = newCall("poll")
+	callSplice      = newCall("splice")
+	callSendfile    = newCall("sendfile")
+	callSyscallConn = newCall("syscallconn")
+)
+
+// fail wraps what an engine answered. to is the address that the call was
+// about; without one the peer's is told.
+func (c *core) fail(call *call, to Sockaddr, err error) error {
+	if err == syscall.EAGAIN {
+		return call.again
+	}
+	e := &Error{Call: call.name, Remote: to, Err: closedErrno(err)}
+	if local, err := c.ep.Getsockname(); err == nil && (local.port != 0 || !local.Addr().IsUnspecified()) {
+		e.Local = local
+	}
+	if to.IsZero() {
+		e.Remote = c.remote()
+	}
+	return e
+}
+
+// closedErrno is EBADF for what an engine answers after Close.
+func closedErrno(err error) error {
+	if err == net.ErrClosed || err == os.ErrClosed {
+		return syscall.EBADF
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+package sockeye
+
+import (
+	"context"
+	"net"
+)
+
+// A Host is where sockets are opened: the machine itself (package kernel), or a
+// host in pure Go. All its methods may be called at once.
+type Host struct {
+	engine Engine
+	tracer func(TraceEvent)
+}
+
+// NewHost is the host that stands on an engine.
+func NewHost(e Engine) *Host { return &Host{engine: e} }
+
+// Engine is the engine that the host stands on.
+func (h *Host) Engine() Engine { return h.engine }
+
+// String is the engine's name.
+func (h *Host) String() string { return h.engine.Name() }
+
+// Socket is socket(2). A protocol of 0 chooses the natural one for the family
+// and type. SOCK_NONBLOCK in typ makes a socket whose calls give EAGAIN instead
+// of waiting; SOCK_CLOEXEC is accepted, and always so.
+func (h *Host) Socket(family Family, typ Type, proto Protocol) (*Socket, error) {
+	if h.tracer != nil {
+		return h.traceSocket(family, typ, proto)
+	}
+	return h.socket(family, typ, proto)
+}
+
+func (h *Host) socket(family Family, typ Type, proto Protocol) (*Socket, error) {
+	ep, err := h.engine.Socket(family, typ&^(SOCK_NONBLOCK|SOCK_CLOEXEC), proto)
+	if err != nil {
+		return nil, &Error{Call: callSocket.name, Err: err}
+	}
+	return h.newSocket(ep, typ), nil
+}
+
+// Socketpair is socketpair(2): two connected sockets of AF_UNIX.
+func (h *Host) Socketpair(family Family, typ Type, proto Protocol) (*Socket, *Socket, error) {
+	if h.tracer != nil {
+		return h.traceSocketpair(family, typ, proto)
+	}
+	return h.socketpair(family, typ, proto)
+}
+
+func (h *Host) socketpair(family Family, typ Type, proto Protocol) (*Socket, *Socket, error) {
+	a, b, err := h.engine.Socketpair(family, typ&^(SOCK_NONBLOCK|SOCK_CLOEXEC), proto)
+	if err != nil {
+		return nil, nil, &Error{Call: callSocketpair.name, Err: err}
+	}
+	return h.newSocket(a, typ), h.newSocket(b, typ), nil
+}
+
+func (h *Host) newSocket(ep Endpoint, typ Type) *Socket {
+	c := &core{host: h, ep: ep}
+	c.nonblock.Store(typ&SOCK_NONBLOCK != 0)
+	return &Socket{c: c}
+}
+
+// adopt makes a socket of an endpoint that was opened elsewhere, with options
+// of its own.
+func (h *Host) adopt(ep Endpoint) *Socket {
+	s := h.newSocket(ep, 0)
+	s.c.learnOptions()
+	return s
+}
+
+// Adopt makes a socket of an endpoint. It is for engines that can open sockets
+// by other means than socket(2), such as from a file descriptor.
+func (h *Host) Adopt(ep Endpoint) *Socket { return h.adopt(ep) }
+
+// resolver is who knows names for this host.
+func (h *Host) resolver() Resolver {
+	if r, ok := h.engine.(Resolver); ok {
+		return r
+	}
+	return processResolver{}
+}
+
+// processResolver is the resolver of the machine that the process runs on.
+type processResolver struct{}
+
+func (processResolver) LookupHost(ctx context.Context, name string) ([]string, error) {
+	return net.DefaultResolver.LookupHost(ctx, name)
+}
+
+func (processResolver) InterfaceIndex(name string) (int, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0, err
+	}
+	return i.Index, nil
+}

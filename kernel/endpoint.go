@@ -1,0 +1,245 @@
+//go:build linux && !386 && !s390x
+
+package kernel
+
+import (
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sockeye"
+)
+
+// An endpoint is a socket's file descriptor. The file registers it with Go's
+// network poller, and closes it.
+type endpoint struct {
+	fd     int
+	family sockeye.Family
+	file   *os.File
+	conn   syscall.RawConn // of file
+
+	uses  atomic.Int64 // calls that use fd, and the closed bit
+	freed chan struct{}
+
+	queue [2]queue // calls that wait, by direction
+
+	mu     sync.Mutex
+	parked map[*parking]struct{} // waits that are not in a queue
+
+	// connected says that a wait on a full unix backlog ended with the
+	// connection made; see unix.go.
+	connected  atomic.Bool
+	connecting sync.Mutex
+}
+
+func newEndpoint(fd int, family sockeye.Family) *endpoint {
+	ep := &endpoint{fd: fd, family: family, file: os.NewFile(uintptr(fd), "socket"), freed: make(chan struct{}, 1)}
+	ep.conn, _ = ep.file.SyscallConn()
+	ep.queue[sockeye.ForRead].init(ep.conn.Read, ep.file.SetReadDeadline)
+	ep.queue[sockeye.ForWrite].init(ep.conn.Write, ep.file.SetWriteDeadline)
+	return ep
+}
+
+// closedBit marks uses of an endpoint that is closed.
+const closedBit = 1 << 62
+
+// use keeps fd open until release; false: it is closed.
+func (ep *endpoint) use() bool {
+	if ep.uses.Add(1)&closedBit != 0 {
+		ep.release()
+		return false
+	}
+	return true
+}
+
+func (ep *endpoint) release() {
+	if ep.uses.Add(-1) == closedBit {
+		select {
+		case ep.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Close wakes the calls that wait, and closes the descriptor once the last call
+// has left it, so that its number can't be another file's by then.
+func (ep *endpoint) Close() error {
+	for {
+		n := ep.uses.Load()
+		if n&closedBit != 0 {
+			return net.ErrClosed
+		}
+		if ep.uses.CompareAndSwap(n, n|closedBit) {
+			break
+		}
+	}
+	ep.Interrupt(sockeye.ForRead)
+	ep.Interrupt(sockeye.ForWrite)
+	ep.interruptParked()
+	for ep.uses.Load() != closedBit {
+		<-ep.freed
+	}
+	return ep.file.Close()
+}
+
+// Descriptor is the file descriptor.
+func (ep *endpoint) Descriptor() int { return ep.fd }
+
+// Control gives f the descriptor.
+func (ep *endpoint) Control(f func(fd uintptr)) error {
+	if !ep.use() {
+		return net.ErrClosed
+	}
+	defer ep.release()
+	f(uintptr(ep.fd))
+	return nil
+}
+
+// call runs a system call on the descriptor that takes three more arguments.
+func (ep *endpoint) call(trap, a, b, c uintptr) (int, error) {
+	if !ep.use() {
+		return 0, net.ErrClosed
+	}
+	defer ep.release()
+	for {
+		r, _, errno := syscall.Syscall6(trap, uintptr(ep.fd), a, b, c, 0, 0)
+		if errno != unix.EINTR {
+			return int(r), errnoErr(errno)
+		}
+	}
+}
+
+// A rawSockaddr is room for what C calls sockaddr_storage.
+type rawSockaddr struct {
+	buf [sockeye.SizeofSockaddr]byte
+	n   uint32
+}
+
+func (r *rawSockaddr) put(sa sockeye.Sockaddr) { r.n = uint32(len(sa.AppendBytes(r.buf[:0]))) }
+
+// putUnspec is put where the zero Sockaddr means AF_UNSPEC, and not a null
+// pointer.
+func (r *rawSockaddr) putUnspec(sa sockeye.Sockaddr) {
+	if sa.IsZero() {
+		r.n = 16
+		return
+	}
+	r.put(sa)
+}
+
+func (r *rawSockaddr) get() sockeye.Sockaddr {
+	return sockeye.SockaddrBytes(r.buf[:min(int(r.n), len(r.buf))])
+}
+
+func (ep *endpoint) Bind(sa sockeye.Sockaddr) error {
+	var r rawSockaddr
+	r.putUnspec(sa)
+	_, err := ep.call(unix.SYS_BIND, uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n), 0)
+	runtime.KeepAlive(&r)
+	return err
+}
+
+func (ep *endpoint) Listen(backlog int) error {
+	_, err := ep.call(unix.SYS_LISTEN, uintptr(backlog), 0, 0)
+	return err
+}
+
+func (ep *endpoint) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
+	var r rawSockaddr
+	r.n = uint32(len(r.buf))
+	fd, err := ep.call(unix.SYS_ACCEPT4, uintptr(unsafe.Pointer(&r.buf)), uintptr(unsafe.Pointer(&r.n)),
+		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		return nil, sockeye.Sockaddr{}, err
+	}
+	return newEndpoint(fd, ep.family), r.get(), nil
+}
+
+func (ep *endpoint) Connect(sa sockeye.Sockaddr) error {
+	if ep.connected.CompareAndSwap(true, false) {
+		return nil
+	}
+	var r rawSockaddr
+	r.putUnspec(sa)
+	_, err := ep.call(unix.SYS_CONNECT, uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n), 0)
+	runtime.KeepAlive(&r)
+	return err
+}
+
+// connect is connect(2) on a descriptor that is no endpoint's, or in the way
+// that the descriptor's flags say.
+func connect(fd int, r *rawSockaddr) error {
+	_, _, errno := syscall.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n))
+	return errnoErr(errno)
+}
+
+func (ep *endpoint) Getsockname() (sockeye.Sockaddr, error) { return ep.name(unix.SYS_GETSOCKNAME) }
+
+func (ep *endpoint) Getpeername() (sockeye.Sockaddr, error) { return ep.name(unix.SYS_GETPEERNAME) }
+
+func (ep *endpoint) name(trap uintptr) (sockeye.Sockaddr, error) {
+	var r rawSockaddr
+	r.n = uint32(len(r.buf))
+	if _, err := ep.call(trap, uintptr(unsafe.Pointer(&r.buf)), uintptr(unsafe.Pointer(&r.n)), 0); err != nil {
+		return sockeye.Sockaddr{}, err
+	}
+	return r.get(), nil
+}
+
+func (ep *endpoint) Shutdown(how sockeye.How) error {
+	_, err := ep.call(unix.SYS_SHUTDOWN, uintptr(how), 0, 0)
+	return err
+}
+
+func (ep *endpoint) Getsockopt(level, name int, val []byte) (int, error) {
+	if !ep.use() {
+		return 0, net.ErrClosed
+	}
+	defer ep.release()
+	n := uint32(len(val))
+	_, _, errno := syscall.Syscall6(unix.SYS_GETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
+		uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(unsafe.Pointer(&n)), 0)
+	return int(n), errnoErr(errno)
+}
+
+func (ep *endpoint) Setsockopt(level, name int, val []byte) error {
+	if !ep.use() {
+		return net.ErrClosed
+	}
+	defer ep.release()
+	_, _, errno := syscall.Syscall6(unix.SYS_SETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
+		uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(len(val)), 0)
+	return errnoErr(errno)
+}
+
+func (ep *endpoint) Ioctl(req uint) (int, error) {
+	var v int32
+	_, err := ep.call(unix.SYS_IOCTL, uintptr(req), uintptr(unsafe.Pointer(&v)), 0)
+	return int(v), err
+}
+
+func (ep *endpoint) Ready(events sockeye.Events) sockeye.Events {
+	if !ep.use() {
+		return sockeye.POLLNVAL
+	}
+	defer ep.release()
+	fds := [1]unix.PollFd{{Fd: int32(ep.fd), Events: int16(events)}}
+	poll(fds[:])
+	return sockeye.Events(fds[0].Revents)
+}
+
+// poll is poll(2) without waiting.
+func poll(fds []unix.PollFd) (int, error) {
+	for {
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}

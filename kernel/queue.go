@@ -1,0 +1,173 @@
+//go:build linux && !386 && !s390x
+
+package kernel
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"sockeye"
+)
+
+// A queue holds the calls that wait on an endpoint in one direction. Go's
+// poller takes one waiting goroutine for a descriptor and direction: the
+// leader. The others follow: each waits on a channel until the leader has left,
+// and one of them takes its place.
+type queue struct {
+	park        func(func(fd uintptr) bool) error // waits in Go's poller; Read or Write of the RawConn
+	setDeadline func(time.Time) error             // on the file
+	try         func(fd uintptr) bool             // calls leader.Try; made once
+
+	mu          sync.Mutex
+	leader      sockeye.Waiter
+	interrupted bool // the leader is to leave
+	deadline    time.Time
+	followers   []*follower
+}
+
+type follower struct {
+	wake        chan struct{} // closed when the follower is called
+	interrupted bool          // called to leave, not to lead
+}
+
+// past is a deadline that throws the leader out of the poller.
+var past = time.Unix(1, 0)
+
+func (q *queue) init(park func(func(fd uintptr) bool) error, setDeadline func(time.Time) error) {
+	q.park, q.setDeadline = park, setDeadline
+	q.try = func(uintptr) bool { return q.leader.Try() }
+}
+
+func (q *queue) wait(w sockeye.Waiter) error {
+	q.mu.Lock()
+	for q.leader != nil {
+		if done, err := q.follow(w); done { // unlocks
+			return err
+		}
+		q.mu.Lock()
+	}
+	q.leader, q.interrupted = w, false
+	if d := w.Deadline(); !d.Equal(q.deadline) {
+		q.deadline = d
+		q.setDeadline(d)
+	}
+	q.mu.Unlock()
+
+	err := q.park(q.try)
+
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.leader = nil
+	q.callNext()
+	switch {
+	case err == nil:
+		return nil
+	case q.interrupted:
+		return sockeye.ErrInterrupted
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	}
+	return net.ErrClosed
+}
+
+// follow waits behind a leader. It is called with q.mu held and gives it back.
+// done is false when the call may lead now.
+func (q *queue) follow(w sockeye.Waiter) (done bool, err error) {
+	f := &follower{wake: make(chan struct{})}
+	q.followers = append(q.followers, f)
+	deadline := w.Deadline()
+	q.mu.Unlock()
+
+	var timeout <-chan time.Time
+	if !deadline.IsZero() {
+		left := time.Until(deadline)
+		if left <= 0 {
+			q.leave(f)
+			return true, os.ErrDeadlineExceeded
+		}
+		t := time.NewTimer(left)
+		defer t.Stop()
+		timeout = t.C
+	}
+	// The leader may wait for something else: all of its buffer, say.
+	if w.Try() {
+		q.leave(f)
+		return true, nil
+	}
+	select {
+	case <-f.wake:
+	case <-timeout:
+		q.leave(f)
+		return true, os.ErrDeadlineExceeded
+	}
+	if f.interrupted {
+		return true, sockeye.ErrInterrupted
+	}
+	return false, nil
+}
+
+// leave takes f out of the queue. If it was called to lead meanwhile, the next
+// is called in its place.
+func (q *queue) leave(f *follower) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, g := range q.followers {
+		if g == f {
+			q.followers = append(q.followers[:i], q.followers[i+1:]...)
+			return
+		}
+	}
+	q.callNext()
+}
+
+// callNext calls the first follower to lead, if nobody does.
+func (q *queue) callNext() {
+	if q.leader == nil && len(q.followers) > 0 {
+		f := q.followers[0]
+		q.followers = q.followers[1:]
+		close(f.wake)
+	}
+}
+
+// interrupt makes all leave.
+func (q *queue) interrupt() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.leader != nil {
+		q.interrupted, q.deadline = true, past
+		q.setDeadline(past)
+	}
+	for _, f := range q.followers {
+		f.interrupted = true
+		close(f.wake)
+	}
+	q.followers = nil
+}
+
+// Wait waits in the direction's queue.
+func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
+	if !ep.use() {
+		return net.ErrClosed
+	}
+	defer ep.release()
+	if ep.family == sockeye.AF_UNIX && d == sockeye.ForWrite {
+		switch to, connecting := w.Target(); {
+		case connecting:
+			return ep.waitUnixConnect(to, w)
+		case !to.IsZero():
+			return ep.waitUnixSend(to, w)
+		}
+	}
+	return ep.queue[d].wait(w)
+}
+
+// Interrupt throws out of the poller whoever waits in the direction.
+func (ep *endpoint) Interrupt(d sockeye.Direction) {
+	ep.queue[d].interrupt()
+	if d == sockeye.ForWrite && ep.family == sockeye.AF_UNIX {
+		ep.interruptParked()
+	}
+}

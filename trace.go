@@ -1,0 +1,284 @@
+package sockeye
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A TraceEvent is the beginning or the end of a socket call, in the manner of
+// strace(1): Call(Args) = Result.
+type TraceEvent struct {
+	ID      uint64 // the same at a call's beginning and end
+	Done    bool   // this is its end
+	Call    string // "connect"
+	Args    string // `3, 127.0.0.1:80`
+	Result  string // at the end: `0`, `5 "hello"`, `-1 ECONNREFUSED (connection refused)`
+	Err     error
+	Elapsed time.Duration
+}
+
+var traceID atomic.Uint64
+
+// WithTrace is the same host, with f called at the beginning and the end of
+// each call on its sockets. Several calls may be going on at once.
+func (h *Host) WithTrace(f func(TraceEvent)) *Host {
+	return &Host{engine: h.engine, tracer: f}
+}
+
+func (c *core) traced() bool { return c.host.tracer != nil }
+
+// trace reports a call's beginning; what it returns reports the end.
+func (h *Host) trace(call, format string, args ...any) func(err error, result string, more ...any) {
+	ev := TraceEvent{ID: traceID.Add(1), Call: call, Args: fmt.Sprintf(format, args...)}
+	start := time.Now()
+	h.tracer(ev)
+	return func(err error, result string, more ...any) {
+		ev.Done, ev.Err, ev.Elapsed = true, err, time.Since(start)
+		ev.Result = fmt.Sprintf(result, more...)
+		if err != nil {
+			ev.Result = "-1 " + traceErr(err)
+		}
+		h.tracer(ev)
+	}
+}
+
+func (s *Socket) trace(call, format string, args ...any) func(err error, result string, more ...any) {
+	args = append([]any{s.Descriptor()}, args...)
+	return s.c.host.trace(call, strings.TrimSuffix("%d, "+format, ", "), args...)
+}
+
+// traceErr names an error as strace does.
+func traceErr(err error) string {
+	for e := err; e != nil; {
+		if errno, ok := e.(syscall.Errno); ok {
+			return fmt.Sprintf("%s (%v)", ErrnoName(errno), errno)
+		}
+		u, ok := e.(interface{ Unwrap() error })
+		if !ok {
+			return fmt.Sprintf("(%v)", e)
+		}
+		e = u.Unwrap()
+	}
+	return ""
+}
+
+// traceBytes shows data as C would write it, up to 32 bytes of it.
+func traceBytes(p []byte) string {
+	const show = 32
+	if len(p) > show {
+		return strconv.Quote(string(p[:show])) + "..."
+	}
+	return strconv.Quote(string(p))
+}
+
+func traceBuffers(buffers [][]byte, n int) string {
+	var b []byte
+	for _, p := range buffers {
+		b = append(b, p[:min(len(p), n-len(b))]...)
+	}
+	return traceBytes(b)
+}
+
+// traceAddr shows an address as strace does, shorter.
+func traceAddr(sa Sockaddr) string {
+	if sa.IsZero() {
+		return "NULL"
+	}
+	return fmt.Sprintf("{%v %v}", sa.Family(), sa)
+}
+
+func traceOption(level, name int) string {
+	for _, o := range options {
+		if l, n := o.Number(); l == level && n == name {
+			return o.LevelName() + ", " + o.String()
+		}
+	}
+	return fmt.Sprintf("%s, %d", levelNames.of(level), name)
+}
+
+func traceValue(b []byte) string {
+	if len(b) == 4 {
+		return strconv.Itoa(decodeInt(b))
+	}
+	return traceBytes(b)
+}
+
+func (h *Host) traceSocket(family Family, typ Type, proto Protocol) (*Socket, error) {
+	done := h.trace("socket", "%v, %v, %v", family, typ, proto)
+	s, err := h.socket(family, typ, proto)
+	if err != nil {
+		done(err, "")
+		return nil, err
+	}
+	done(nil, "%d", s.Descriptor())
+	return s, nil
+}
+
+func (h *Host) traceSocketpair(family Family, typ Type, proto Protocol) (*Socket, *Socket, error) {
+	done := h.trace("socketpair", "%v, %v, %v", family, typ, proto)
+	a, b, err := h.socketpair(family, typ, proto)
+	if err != nil {
+		done(err, "")
+		return nil, nil, err
+	}
+	done(nil, "0, [%d, %d]", a.Descriptor(), b.Descriptor())
+	return a, b, nil
+}
+
+func (s *Socket) traceBind(sa Sockaddr) error {
+	done := s.trace("bind", "%s", traceAddr(sa))
+	err := s.bind(sa)
+	done(err, "0")
+	return err
+}
+
+func (s *Socket) traceListen(backlog int) error {
+	done := s.trace("listen", "%d", backlog)
+	err := s.listen(backlog)
+	done(err, "0")
+	return err
+}
+
+func (s *Socket) traceConnect(sa Sockaddr) error {
+	done := s.trace("connect", "%s", traceAddr(sa))
+	err := s.connect(sa)
+	done(err, "0")
+	return err
+}
+
+func (s *Socket) traceAccept(flags Type) (*Socket, Sockaddr, error) {
+	done := s.trace("accept", "")
+	conn, from, err := s.accept(flags)
+	if err != nil {
+		done(err, "")
+		return nil, Sockaddr{}, err
+	}
+	done(nil, "%d, %s", conn.Descriptor(), traceAddr(from))
+	return conn, from, nil
+}
+
+func (s *Socket) traceShutdown(how How) error {
+	done := s.trace("shutdown", "%v", how)
+	err := s.shutdown(how)
+	done(err, "0")
+	return err
+}
+
+func (s *Socket) traceClose() error {
+	done := s.trace("close", "")
+	err := s.close()
+	done(err, "0")
+	return err
+}
+
+func (s *Socket) traceGetsockname() (Sockaddr, error) {
+	done := s.trace("getsockname", "")
+	sa, err := s.getsockname()
+	done(err, "0, %s", traceAddr(sa))
+	return sa, err
+}
+
+func (s *Socket) traceGetpeername() (Sockaddr, error) {
+	done := s.trace("getpeername", "")
+	sa, err := s.getpeername()
+	done(err, "0, %s", traceAddr(sa))
+	return sa, err
+}
+
+func (s *Socket) traceGetsockopt(level, name int, val []byte) (int, error) {
+	done := s.trace("getsockopt", "%s", traceOption(level, name))
+	n, err := s.getsockopt(level, name, val)
+	done(err, "0, %s", traceValue(val[:n]))
+	return n, err
+}
+
+func (s *Socket) traceSetsockopt(level, name int, val []byte) error {
+	done := s.trace("setsockopt", "%s, %s", traceOption(level, name), traceValue(val))
+	err := s.setsockopt(level, name, val)
+	done(err, "0")
+	return err
+}
+
+func (s *Socket) traceRecv(p []byte, flags MsgFlags) (int, error) {
+	done := s.trace("recv", "%d, %v", len(p), flags)
+	n, err := s.recv(p, flags)
+	done(err, "%d %s", n, traceBytes(p[:min(n, len(p))]))
+	return n, err
+}
+
+func (s *Socket) traceRecvfrom(p []byte, flags MsgFlags) (int, Sockaddr, error) {
+	done := s.trace("recvfrom", "%d, %v", len(p), flags)
+	n, from, err := s.recvfrom(p, flags)
+	done(err, "%d %s, %s", n, traceBytes(p[:min(n, len(p))]), traceAddr(from))
+	return n, from, err
+}
+
+func (s *Socket) traceRecvmsg(m *Message, flags MsgFlags) (int, error) {
+	done := s.trace("recvmsg", "%d, %v", m.Len(), flags)
+	n, err := s.recvmsg(m, flags)
+	done(err, "%d %s, %s, %v", n, traceBuffers(m.Buffers, n), traceAddr(m.Name), m.Flags)
+	return n, err
+}
+
+func (s *Socket) traceRecvmmsg(ms []Message, flags MsgFlags) (int, error) {
+	done := s.trace("recvmmsg", "%d, %v", len(ms), flags)
+	n, err := s.recvmmsg(ms, flags)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceSend(p []byte, flags MsgFlags) (int, error) {
+	done := s.trace("send", "%s, %d, %v", traceBytes(p), len(p), flags)
+	n, err := s.send(callSend, p, flags, Sockaddr{})
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceSendto(p []byte, flags MsgFlags, to Sockaddr) (int, error) {
+	done := s.trace("sendto", "%s, %d, %v, %s", traceBytes(p), len(p), flags, traceAddr(to))
+	n, err := s.send(callSendto, p, flags, to)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceSendmsg(m *Message, flags MsgFlags) (int, error) {
+	done := s.trace("sendmsg", "%s, %d, %v, %s", traceBuffers(m.Buffers, m.Len()), m.Len(), flags, traceAddr(m.Name))
+	n, err := s.sendmsg(m, flags)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceSendmmsg(ms []Message, flags MsgFlags) (int, error) {
+	done := s.trace("sendmmsg", "%d, %v", len(ms), flags)
+	n, err := s.sendmmsg(ms, flags)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceSplice(dst *Socket, max int64) (int64, error) {
+	done := s.trace("splice", "%d, %d", dst.Descriptor(), max)
+	n, err := splice(dst, s, max)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
+	show := func(events func(PollFd) Events) string {
+		var b strings.Builder
+		for _, fd := range fds {
+			if fd.Socket != nil && events(fd) != 0 {
+				fmt.Fprintf(&b, " %d:%v", fd.Socket.Descriptor(), events(fd))
+			}
+		}
+		return "[" + strings.TrimPrefix(b.String(), " ") + "]"
+	}
+	done := h.trace("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), timeout)
+	n, err := h.poll(ctx, fds, timeout)
+	done(err, "%d %s", n, show(func(fd PollFd) Events { return fd.Revents }))
+	return n, err
+}
