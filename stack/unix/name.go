@@ -1,0 +1,135 @@
+package unix
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"sockeye"
+	"sockeye/stack/sock"
+)
+
+// A Family holds the names of one host's unix sockets. They are no files: the
+// path names of two hosts never meet.
+type Family struct {
+	host     *sock.Host
+	paths    map[string]*Socket // nil: left behind by a socket that is gone
+	abstract map[abstractName]*Socket
+	auto     int
+}
+
+// An abstractName belongs to a type: a stream and a datagram socket may have
+// the same one.
+type abstractName struct {
+	typ  sockeye.Type
+	name string
+}
+
+// NewFamily is AF_UNIX of the host.
+func NewFamily(h *sock.Host) *Family {
+	return &Family{host: h, paths: make(map[string]*Socket), abstract: make(map[abstractName]*Socket)}
+}
+
+// Unlink removes a path name.
+func (f *Family) Unlink(path string) error {
+	if _, ok := f.paths[path]; !ok {
+		return syscall.ENOENT
+	}
+	delete(f.paths, path)
+	return nil
+}
+
+const maxPath = 108
+
+// valid is unix_validate_addr.
+func valid(sa sockeye.Sockaddr) error {
+	if sa.Family() != sockeye.AF_UNIX || sa.Path() == "" || len(sa.Path()) > maxPath {
+		return syscall.EINVAL
+	}
+	return nil
+}
+
+// find is unix_find_other: the socket of type typ that has the name.
+func (f *Family) find(sa sockeye.Sockaddr, typ sockeye.Type) (*Socket, error) {
+	name := sa.Path()
+	if strings.HasPrefix(name, "\x00") {
+		if s, ok := f.abstract[abstractName{typ, name}]; ok {
+			return s, nil
+		}
+		return nil, syscall.ECONNREFUSED
+	}
+	s, ok := f.paths[name]
+	switch {
+	case !ok:
+		return nil, syscall.ENOENT
+	case s == nil:
+		return nil, syscall.ECONNREFUSED
+	case s.Type != typ:
+		return nil, syscall.EPROTOTYPE
+	}
+	return s, nil
+}
+
+// Bind is unix_bind.
+func (s *Socket) Bind(sa sockeye.Sockaddr) error {
+	if sa == sockeye.SockaddrUnix("") {
+		return s.autobind()
+	}
+	if err := valid(sa); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(sa.Path(), "\x00") {
+		if _, taken := s.family.paths[sa.Path()]; taken {
+			return syscall.EADDRINUSE
+		}
+		if s.bound() {
+			return syscall.EINVAL
+		}
+		s.family.paths[sa.Path()] = s
+		s.name = sa
+		return nil
+	}
+	if s.bound() {
+		return syscall.EINVAL
+	}
+	name := abstractName{s.Type, sa.Path()}
+	if _, taken := s.family.abstract[name]; taken {
+		return syscall.EADDRINUSE
+	}
+	s.family.abstract[name] = s
+	s.name = sa
+	return nil
+}
+
+// autobind gives the socket an abstract name of five hexadecimal digits.
+func (s *Socket) autobind() error {
+	if s.bound() {
+		return nil
+	}
+	for range 1 << 20 {
+		s.family.auto = (s.family.auto + 1) & (1<<20 - 1)
+		sa := sockeye.SockaddrAbstract(fmt.Sprintf("%05x", s.family.auto))
+		name := abstractName{s.Type, sa.Path()}
+		if _, taken := s.family.abstract[name]; !taken {
+			s.family.abstract[name] = s
+			s.name = sa
+			return nil
+		}
+	}
+	return syscall.ENOSPC
+}
+
+// forget takes the socket's name away from it. A path name stays, and refuses
+// bind, until it is unlinked.
+func (s *Socket) forget() {
+	name := s.name.Path()
+	if !strings.HasPrefix(name, "\x00") {
+		if s.family.paths[name] == s {
+			s.family.paths[name] = nil
+		}
+		return
+	}
+	if key := (abstractName{s.Type, name}); s.family.abstract[key] == s {
+		delete(s.family.abstract, key)
+	}
+}
