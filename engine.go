@@ -36,6 +36,13 @@ type Resolver interface {
 	InterfaceIndex(name string) (int, error)
 }
 
+// An Unlinker is an Engine with path names of its own for unix sockets. One that
+// has none uses the file system of the process.
+type Unlinker interface {
+	// Unlink removes the path name that a unix socket left behind.
+	Unlink(path string) error
+}
+
 // An Endpoint is one socket of an engine. No method but Wait blocks: a call
 // that would gives EAGAIN, or EINPROGRESS from Connect. All methods may be
 // called at once; after Close they give net.ErrClosed.

@@ -3,6 +3,7 @@ package sockeye
 import (
 	"context"
 	"net"
+	"syscall"
 )
 
 // A Host is where sockets are opened: the machine itself (package kernel), or a
@@ -72,6 +73,19 @@ func (h *Host) adopt(ep Endpoint) *Socket {
 // Adopt makes a socket of an endpoint. It is for engines that can open sockets
 // by other means than socket(2), such as from a file descriptor.
 func (h *Host) Adopt(ep Endpoint) *Socket { return h.adopt(ep) }
+
+// Unlink is unlink(2) for the path name of a unix socket, which stays behind when
+// the socket is closed and makes the next Bind fail with EADDRINUSE (unix(7)).
+func (h *Host) Unlink(path string) error {
+	unlink := syscall.Unlink
+	if e, ok := h.engine.(Unlinker); ok {
+		unlink = e.Unlink
+	}
+	if err := unlink(path); err != nil {
+		return &Error{Call: "unlink", Remote: SockaddrUnix(path), Err: err}
+	}
+	return nil
+}
 
 // resolver is who knows names for this host.
 func (h *Host) resolver() Resolver {

@@ -182,7 +182,7 @@ func doRecvmsgFill(o *op) error {
 		}
 		done, err := o.gathered(rest.N, err)
 		o.m.N = o.n
-		if done {
+		if done || len(o.m.Rights) > 0 { // the stream pauses where descriptors came (unix(7))
 			return err
 		}
 	}
