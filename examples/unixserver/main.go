@@ -38,7 +38,8 @@ func main() {
 }
 
 func serve(ctx context.Context, path string) error {
-	s, err := kernel.Host().Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM, 0)
+	host := kernel.Host()
+	s, err := host.Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM, 0)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func serve(ctx context.Context, path string) error {
 	if err := s.Bind(sockeye.SockaddrUnix(path)); err != nil {
 		return err
 	}
-	defer os.Remove(path) // closing the socket leaves it behind
+	defer host.Unlink(path) // closing the socket leaves it behind
 	if err := s.Listen(5); err != nil {
 		return err
 	}
