@@ -40,8 +40,8 @@ type endpoint struct {
 func newEndpoint(fd int, family sockeye.Family) *endpoint {
 	ep := &endpoint{fd: fd, family: family, file: os.NewFile(uintptr(fd), "socket"), freed: make(chan struct{}, 1)}
 	ep.conn, _ = ep.file.SyscallConn()
-	ep.queue[sockeye.ForRead].init(ep.conn.Read, ep.file.SetReadDeadline)
-	ep.queue[sockeye.ForWrite].init(ep.conn.Write, ep.file.SetWriteDeadline)
+	ep.queue[sockeye.ForRead].init(ep, sockeye.POLLIN, ep.conn.Read, ep.file.SetReadDeadline)
+	ep.queue[sockeye.ForWrite].init(ep, sockeye.POLLOUT, ep.conn.Write, ep.file.SetWriteDeadline)
 	return ep
 }
 
