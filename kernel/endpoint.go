@@ -80,7 +80,7 @@ func (ep *endpoint) Close() error {
 	}
 	ep.Interrupt(sockeye.ForRead)
 	ep.Interrupt(sockeye.ForWrite)
-	ep.interruptParked()
+	ep.interruptParked(true)
 	for ep.uses.Load() != closedBit {
 		<-ep.freed
 	}

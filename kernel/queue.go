@@ -216,6 +216,6 @@ func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 func (ep *endpoint) Interrupt(d sockeye.Direction) {
 	ep.queue[d].interrupt()
 	if d == sockeye.ForWrite && ep.family == sockeye.AF_UNIX {
-		ep.interruptParked()
+		ep.interruptParked(false)
 	}
 }

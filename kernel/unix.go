@@ -21,7 +21,8 @@ import (
 // A parking is a goroutine that waits in Go's poller on a descriptor of its
 // own: not in an endpoint's queue, but interrupted and closed with it.
 type parking struct {
-	file *os.File
+	file   *os.File
+	polled bool // it waits for no direction: Interrupt leaves it alone
 
 	mu          sync.Mutex
 	interrupted bool
@@ -81,11 +82,15 @@ func (ep *endpoint) leave(p *parking) {
 	delete(ep.parked, p)
 }
 
-func (ep *endpoint) interruptParked() {
+// interruptParked interrupts the goroutines that wait to send or connect; when
+// closing, all.
+func (ep *endpoint) interruptParked(closing bool) {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
 	for p := range ep.parked {
-		p.interrupt()
+		if closing || !p.polled {
+			p.interrupt()
+		}
 	}
 }
 
