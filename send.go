@@ -114,8 +114,8 @@ func (s *Socket) sendmmsg(ms []Message, flags MsgFlags) (int, error) {
 	return n, nil
 }
 
-// doSendmmsg goes on after a part of the messages: what stopped the system, be it
-// EAGAIN or an error of one message, it tells the next call.
+// doSendmmsg asks again after a part: sendmmsg(2) keeps the error of a message
+// that is not the first for the next call, and no event will tell of it.
 func doSendmmsg(o *op) error {
 	for {
 		n, err := o.c.ep.Sendmmsg(o.ms[o.n:], o.flags)

@@ -23,6 +23,9 @@ func open(t testing.TB, family sockeye.Family, typ sockeye.Type, proto sockeye.P
 	return s
 }
 
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
 var loopback4 = sockeye.SockaddrInet4([4]byte{127, 0, 0, 1}, 0)
 var loopback6 = sockeye.SockaddrInet6([16]byte{15: 1}, 0, 0, 0)
 
@@ -123,9 +126,10 @@ func leavesNothing(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	fds, goroutines := entries(t, "fd"), runtime.NumGoroutine()
 	t.Run("", f)
-	runtime.GC() // twice, for what pools keep: the pipes of Splice
-	runtime.GC()
 	for n := 0; entries(t, "fd") > fds || runtime.NumGoroutine() > goroutines; n++ {
+		if n%100 == 0 {
+			runtime.GC() // for what pools keep: the pipes of Splice
+		}
 		if n == 1000 { // those that were told to end may still be on their way
 			stacks := make([]byte, 1<<20)
 			stacks = stacks[:runtime.Stack(stacks, true)]

@@ -41,6 +41,7 @@ var unixWaits = []struct {
 		to := abstract()
 		check(t, l.Bind(to))
 		check(t, l.Listen(1))
+		l.SetNonblock(true)
 		for {
 			c := must(kernel.Host().Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM|sockeye.SOCK_NONBLOCK, 0))(t)
 			t.Cleanup(func() { c.Close() })
