@@ -86,7 +86,7 @@ func parseScheme(s, name, rest string) (Address, error) {
 }
 
 func unknownScheme(s, name, rest string) *Error {
-	if port, err := net.LookupPort("tcp", name); err == nil { // http, say
+	if port, err := servicePort(name); err == nil { // http, say
 		e := &Error{Input: s, Problem: fmt.Sprintf("%q is a protocol above the socket", name)}
 		host, _, _ := strings.Cut(rest, "/")
 		e.Hint = fmt.Sprintf("tcp://%s:%d", host, port)
@@ -170,7 +170,7 @@ func parseHostPort(s string, sch scheme, rest string) (Address, error) {
 		return a, &Error{s, "port " + port + " is too large: ports go from 0 to 65535", ""}
 	}
 	e := &Error{s, fmt.Sprintf("port %q is not a number", port), ""}
-	if n, err := net.LookupPort("tcp", port); err == nil {
+	if n, err := servicePort(port); err == nil {
 		e.Hint = fmt.Sprintf("%s://%s:%d", sch.name, a.bracketed(), n)
 	}
 	return a, e
@@ -252,11 +252,22 @@ func (s scheme) address() Address {
 	return Address{Family: s.family, Type: s.typ, Protocol: s.proto}
 }
 
+// servicePort is the port of a service that services(5) knows.
+func servicePort(name string) (int, error) {
+	if len(name) > 32 {
+		return 0, &net.AddrError{Err: "unknown service", Addr: name}
+	}
+	return net.LookupPort("tcp", name)
+}
+
 // closest is the scheme that somebody who typed name meant; "" if none is near.
 func closest(name string) string {
 	name = strings.ToLower(name)
 	best, least := "", 3
 	for _, s := range schemes {
+		if len(name) > len(s.name)+least {
+			continue
+		}
 		if d := distance(name, s.name); d < least && d < len(s.name) && d < len(name) {
 			best, least = s.name, d
 		}
