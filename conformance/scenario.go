@@ -100,6 +100,7 @@ func groups() []group {
 	return []group{
 		{"families", families()},
 		{"states", states()},
+		{"options", options()},
 	}
 }
 
@@ -146,6 +147,9 @@ func Run(s Scenario, at Site) (transcript string, err error) {
 		}
 	}()
 	s.body(x)
+	if len(x.lines) == 0 {
+		x.fail("it makes no calls")
+	}
 	return "", nil
 }
 
