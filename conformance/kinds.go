@@ -101,3 +101,23 @@ func (x *calls) datagrams(k kind) (client, server *fd) {
 	})
 	return x.as("client", client), x.as("server", server)
 }
+
+// A script is a scenario for more than one kind of socket.
+type script struct {
+	name string
+	body func(x *calls, k kind)
+}
+
+// each runs scripts for kinds: "tcp4/an empty send".
+func each(kinds []kind, scripts []script) []Scenario {
+	var all []Scenario
+	for _, k := range kinds {
+		for _, s := range scripts {
+			all = append(all, Scenario{
+				Name: k.name + "/" + s.name,
+				body: func(x *calls) { s.body(x, k) },
+			})
+		}
+	}
+	return all
+}

@@ -195,7 +195,7 @@ addr add 192.0.2.1/24 brd 192.0.2.255 dev eth0
 addr add 2001:db8::1/64 dev eth0 nodad
 addr add fe80::1/64 dev eth0 nodad
 route add default via 192.0.2.254
--6 route add default via 2001:db8::fe
+route add ::/0 via 2001:db8::fe dev eth0
 `)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("ip (of iproute2): %w: %s", err, bytes.TrimSpace(out))

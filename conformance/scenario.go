@@ -101,6 +101,7 @@ func groups() []group {
 		{"families", families()},
 		{"states", states()},
 		{"options", options()},
+		{"bind", binds()},
 	}
 }
 
