@@ -85,6 +85,13 @@ func (o *op) run() error {
 // block makes the call and waits.
 func (o *op) block() error {
 	if t := o.c.timeout[o.dir].Load(); t != 0 {
+		// A short timeout takes nothing from a call that need not wait.
+		if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
+			return o.err
+		}
+		if t == atOnce {
+			return o.timedOut()
+		}
 		o.limit = time.Now().Add(time.Duration(t))
 	}
 	if o.ctx == nil || o.ctx.Done() == nil {
@@ -117,17 +124,22 @@ func (o *op) wait() error {
 			if d := o.c.getDeadline(o.dir); o.limit.IsZero() || !d.IsZero() && d.Before(o.limit) {
 				return os.ErrDeadlineExceeded
 			}
-			if o.n > 0 { // socket(7): a timeout after some data gives the count
-				return nil
-			}
-			if o.connecting {
-				return syscall.EINPROGRESS
-			}
-			return syscall.EAGAIN
+			return o.timedOut()
 		default:
 			return err
 		}
 	}
+}
+
+// timedOut is how a call ends that SO_RCVTIMEO or SO_SNDTIMEO bounds.
+func (o *op) timedOut() error {
+	if o.n > 0 { // socket(7): a timeout after some data gives the count
+		return nil
+	}
+	if o.connecting {
+		return syscall.EINPROGRESS
+	}
+	return syscall.EAGAIN
 }
 
 // epoch is what deadlines count from: an int64 can be read without a lock, and

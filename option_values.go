@@ -80,6 +80,9 @@ var timevalCodec = codec[time.Duration]{
 		return b
 	},
 	decode: func(b []byte) time.Duration {
+		if sec := getWord(b); sec >= int64(math.MaxInt64/time.Second) {
+			return math.MaxInt64
+		}
 		return time.Duration(getWord(b))*time.Second + time.Duration(getWord(b[wordSize:]))*time.Microsecond
 	},
 }

@@ -5,7 +5,6 @@ package kernel
 import (
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -41,8 +40,8 @@ type endpoint struct {
 func newEndpoint(fd int, family sockeye.Family) *endpoint {
 	ep := &endpoint{fd: fd, family: family, file: os.NewFile(uintptr(fd), "socket"), freed: make(chan struct{}, 1)}
 	ep.conn, _ = ep.file.SyscallConn()
-	ep.queue[sockeye.ForRead].init(ep.conn.Read, ep.file.SetReadDeadline)
-	ep.queue[sockeye.ForWrite].init(ep.conn.Write, ep.file.SetWriteDeadline)
+	ep.queue[sockeye.ForRead].init(ep, sockeye.POLLIN, ep.conn.Read, ep.file.SetReadDeadline)
+	ep.queue[sockeye.ForWrite].init(ep, sockeye.POLLOUT, ep.conn.Write, ep.file.SetWriteDeadline)
 	return ep
 }
 
@@ -81,7 +80,7 @@ func (ep *endpoint) Close() error {
 	}
 	ep.Interrupt(sockeye.ForRead)
 	ep.Interrupt(sockeye.ForWrite)
-	ep.interruptParked()
+	ep.interruptParked(true)
 	for ep.uses.Load() != closedBit {
 		<-ep.freed
 	}
@@ -102,6 +101,10 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 }
 
 // call runs a system call on the descriptor that takes three more arguments.
+// What they point to moves to the heap: the stack may grow, and so move, on the
+// way to the kernel.
+//
+//go:uintptrescapes
 func (ep *endpoint) call(trap, a, b, c uintptr) (int, error) {
 	if !ep.use() {
 		return 0, net.ErrClosed
@@ -141,7 +144,6 @@ func (ep *endpoint) Bind(sa sockeye.Sockaddr) error {
 	var r rawSockaddr
 	r.putUnspec(sa)
 	_, err := ep.call(unix.SYS_BIND, uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n), 0)
-	runtime.KeepAlive(&r)
 	return err
 }
 
@@ -168,7 +170,6 @@ func (ep *endpoint) Connect(sa sockeye.Sockaddr) error {
 	var r rawSockaddr
 	r.putUnspec(sa)
 	_, err := ep.call(unix.SYS_CONNECT, uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n), 0)
-	runtime.KeepAlive(&r)
 	return err
 }
 
