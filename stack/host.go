@@ -97,3 +97,10 @@ func (e engine) Unlink(path string) error {
 	defer e.h.sock.Unlock()
 	return e.h.unix.Unlink(path)
 }
+
+// Chmod sets the permissions of a unix socket's path name.
+func (h *Host) Chmod(path string, mode uint32) error {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	return h.unix.Chmod(path, mode)
+}

@@ -24,13 +24,10 @@ func (s *Socket) sendDatagram(m *sockeye.Message, flags sockeye.MsgFlags) error 
 	}()
 	to := s.peer
 	named := !m.Name.IsZero() && !s.connectionOriented()
-	switch {
-	case named:
+	if named {
 		if err := valid(m.Name); err != nil {
 			return err
 		}
-	case to == nil:
-		return syscall.ENOTCONN
 	}
 	if s.Opt.PassCred && !s.bound() {
 		if err := s.autobind(); err != nil {
@@ -54,6 +51,8 @@ func (s *Socket) sendDatagram(m *sockeye.Message, flags sockeye.MsgFlags) error 
 		}
 	}
 	switch {
+	case to == nil:
+		return syscall.ENOTCONN
 	case !s.maySend(to):
 		return syscall.EPERM
 	case to.gone:

@@ -13,7 +13,7 @@ import (
 // path names of two hosts never meet.
 type Family struct {
 	host     *sock.Host
-	paths    map[string]*Socket // nil: left behind by a socket that is gone
+	paths    map[string]*node
 	abstract map[abstractName]*Socket
 	auto     int
 }
@@ -25,9 +25,15 @@ type abstractName struct {
 	name string
 }
 
+// A node is a path name in the host's file system.
+type node struct {
+	socket *Socket // nil: left behind by a socket that is gone
+	mode   uint32  // permissions, as chmod(2) sets them
+}
+
 // NewFamily is AF_UNIX of the host.
 func NewFamily(h *sock.Host) *Family {
-	return &Family{host: h, paths: make(map[string]*Socket), abstract: make(map[abstractName]*Socket)}
+	return &Family{host: h, paths: make(map[string]*node), abstract: make(map[abstractName]*Socket)}
 }
 
 // Unlink removes a path name.
@@ -36,6 +42,17 @@ func (f *Family) Unlink(path string) error {
 		return syscall.ENOENT
 	}
 	delete(f.paths, path)
+	return nil
+}
+
+// Chmod sets the permissions of a path name. Who is not privileged needs one of
+// the write permissions to connect or send to it.
+func (f *Family) Chmod(path string, mode uint32) error {
+	n, ok := f.paths[path]
+	if !ok {
+		return syscall.ENOENT
+	}
+	n.mode = mode
 	return nil
 }
 
@@ -58,16 +75,18 @@ func (f *Family) find(sa sockeye.Sockaddr, typ sockeye.Type) (*Socket, error) {
 		}
 		return nil, syscall.ECONNREFUSED
 	}
-	s, ok := f.paths[name]
+	n, ok := f.paths[name]
 	switch {
 	case !ok:
 		return nil, syscall.ENOENT
-	case s == nil:
+	case n.mode&0o222 == 0 && !f.host.Privileged:
+		return nil, syscall.EACCES
+	case n.socket == nil:
 		return nil, syscall.ECONNREFUSED
-	case s.Type != typ:
+	case n.socket.Type != typ:
 		return nil, syscall.EPROTOTYPE
 	}
-	return s, nil
+	return n.socket, nil
 }
 
 // Bind is unix_bind.
@@ -85,7 +104,7 @@ func (s *Socket) Bind(sa sockeye.Sockaddr) error {
 		if s.bound() {
 			return syscall.EINVAL
 		}
-		s.family.paths[sa.Path()] = s
+		s.family.paths[sa.Path()] = &node{socket: s, mode: 0o755}
 		s.name = sa
 		return nil
 	}
@@ -124,8 +143,8 @@ func (s *Socket) autobind() error {
 func (s *Socket) forget() {
 	name := s.name.Path()
 	if !strings.HasPrefix(name, "\x00") {
-		if s.family.paths[name] == s {
-			s.family.paths[name] = nil
+		if n := s.family.paths[name]; n != nil && n.socket == s {
+			n.socket = nil
 		}
 		return
 	}

@@ -83,7 +83,12 @@ func (s *Socket) Ioctl(req uint) (int, error) {
 		}
 		return n, nil
 	case siocatmark:
-		if s.oob != nil && len(s.queue) > 0 && s.queue[0] == s.oob {
+		if s.Type != sockeye.SOCK_STREAM {
+			return 0, syscall.EOPNOTSUPP
+		}
+		// A connection that waits counts as an empty message, which Linux
+		// takes for a mark.
+		if s.oob != nil && len(s.queue) > 0 && s.queue[0] == s.oob || len(s.embryos) > 0 {
 			return 1, nil
 		}
 		return 0, nil

@@ -127,9 +127,6 @@ func (s *Socket) Accept() (sock.File, sockeye.Sockaddr, error) {
 		return nil, sockeye.Sockaddr{}, syscall.EINVAL
 	}
 	if len(s.embryos) == 0 {
-		if s.Shut&sock.RcvShutdown != 0 {
-			return nil, sockeye.Sockaddr{}, syscall.EINVAL
-		}
 		return nil, sockeye.Sockaddr{}, syscall.EAGAIN
 	}
 	conn := s.embryos[0]

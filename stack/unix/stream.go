@@ -26,9 +26,6 @@ func (s *Socket) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 
 // Recvmsg is recvmsg(2).
 func (s *Socket) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if flags&sockeye.MSG_ERRQUEUE != 0 {
-		return syscall.EAGAIN
-	}
 	switch s.Type {
 	case sockeye.SOCK_STREAM:
 		return s.recvStream(m, flags)
