@@ -1,0 +1,16 @@
+package inet
+
+// Counters are what netstat -s shows of IP, ICMP and UDP, under the names of
+// /proc/net/snmp (RFC 4293, 4113). Both versions of IP count together.
+type Counters struct {
+	IPInReceives, IPInHdrErrors, IPInAddrErrors, IPInTruncatedPkts, IPForwDatagrams uint64
+	IPInUnknownProtos, IPInDiscards, IPInDelivers                                   uint64
+	IPOutRequests, IPOutDiscards, IPOutNoRoutes                                     uint64
+	IPReasmTimeout, IPReasmReqds, IPReasmOKs, IPReasmFails                          uint64
+	IPFragOKs, IPFragFails, IPFragCreates                                           uint64
+
+	ICMPInMsgs, ICMPInErrors, ICMPInCsumErrors, ICMPOutMsgs uint64
+
+	UDPInDatagrams, UDPNoPorts, UDPInErrors, UDPOutDatagrams uint64
+	UDPRcvbufErrors, UDPSndbufErrors, UDPInCsumErrors        uint64
+}

@@ -1,0 +1,65 @@
+package inet
+
+import (
+	"math/rand/v2"
+
+	"sockeye/event"
+	"sockeye/link"
+	"sockeye/stack/sock"
+	"sockeye/wire"
+)
+
+// A Stack is the Internet layer of one host. The host's lock guards it.
+type Stack struct {
+	Sysctl   Sysctl
+	Counters Counters
+
+	host   *sock.Host
+	loop   *event.Loop
+	rand   *rand.Rand
+	ifaces []*Iface // by index, from 1
+	routes []Route  // the longest prefix first, then the lowest metric
+
+	raw  []*Raw
+	udp  ports
+	ping ports
+	ids  uint16 // of packets that may be fragmented
+}
+
+// A Sysctl holds the settings of /proc/sys/net/ipv4 and ipv6 (ip-sysctl.rst in Linux's
+// documentation).
+type Sysctl struct {
+	DefaultTTL            uint8     // ip_default_ttl
+	DefaultHopLimit       uint8     // conf.*.hop_limit
+	LocalPortRange        [2]uint16 // ip_local_port_range
+	UnprivilegedPortStart uint16    // ip_unprivileged_port_start
+	PingGroupRange        [2]uint32 // ping_group_range
+	Forwarding            bool      // ip_forward, conf.all.forwarding
+	BindV6Only            bool      // bindv6only
+	EchoIgnoreAll         bool      // icmp_echo_ignore_all
+}
+
+// DefaultSysctl is a fresh Linux machine's.
+func DefaultSysctl() Sysctl {
+	return Sysctl{
+		DefaultTTL:            64,
+		DefaultHopLimit:       64,
+		LocalPortRange:        [2]uint16{32768, 60999},
+		UnprivilegedPortStart: 1024,
+		PingGroupRange:        [2]uint32{1, 0},
+	}
+}
+
+// New is the Internet layer of a host, with the loopback interface. The seed decides
+// ephemeral ports and whatever else must not be guessed.
+func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
+	s := &Stack{
+		Sysctl: DefaultSysctl(),
+		host:   h, loop: loop,
+		rand: rand.New(rand.NewPCG(seed, 0)),
+	}
+	lo := s.AddIface("lo", link.Loopback(loop))
+	lo.AddAddr(wire.AddrFrom4([4]byte{127, 0, 0, 1}), 8)
+	lo.AddAddr(wire.AddrFrom16([16]byte{15: 1}), 128)
+	return s
+}
