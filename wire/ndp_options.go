@@ -52,11 +52,7 @@ type NDPOptions struct {
 	Source     MAC    // the sender's link-layer address
 	Target     MAC    // the target's link-layer address
 	MTU        uint32 // of the link
-<<<<<<< HEAD
-	Redirected []byte // the packet that a redirect is about, in part (see ParseQuote6)
-=======
 	Redirected []byte // the packet that a redirect is about, in part (see ParseQuote6); at most 2032 bytes
->>>>>>> wire
 }
 
 // Has tells whether all options of s are there.

@@ -110,11 +110,7 @@ func (o *TCPOptions) option(kind byte, data []byte) {
 		}
 	case TCPOPT_SACK:
 		if len(data) >= lenSACKBlock && len(data)%lenSACKBlock == 0 {
-<<<<<<< HEAD
-			o.NumSACK = 0
-=======
 			o.NumSACK, o.SACK = 0, [MaxSACK]SACKBlock{}
->>>>>>> wire
 			for ; len(data) > 0; data = data[lenSACKBlock:] {
 				o.SACK[o.NumSACK] = SACKBlock{Seq(be.Uint32(data)), Seq(be.Uint32(data[4:]))}
 				o.NumSACK++
