@@ -42,30 +42,41 @@ type IPv4 struct {
 // It checks in the order in which Linux counts: version and header length,
 // checksum, total length, options.
 func ParseIPv4(b []byte) (h IPv4, payload []byte, err error) {
+	hlen, n, err := h.Parse(b, len(b))
+	if err != nil {
+		return h, nil, err
+	}
+	return h, b[hlen : hlen+n], nil
+}
+
+// Parse reads the header of a packet of size bytes whose payload need not be in
+// b. It gives the lengths of header and payload, and checks as ParseIPv4 does.
+func (h *IPv4) Parse(b []byte, size int) (hlen, n int, err error) {
 	if len(b) < IPv4Len {
-		return h, nil, ErrShort
+		return 0, 0, ErrShort
 	}
 	if b[ip4VersionIHL]>>4 != 4 {
-		return h, nil, ErrVersion
+		return 0, 0, ErrVersion
 	}
-	hlen, total := int(b[ip4VersionIHL]&15)*4, int(be.Uint16(b[ip4Length:]))
+	hlen = int(b[ip4VersionIHL]&15) * 4
+	total := int(be.Uint16(b[ip4Length:]))
 	switch {
 	case hlen < IPv4Len:
-		return h, nil, ErrLength
+		return 0, 0, ErrLength
 	case hlen > len(b):
-		return h, nil, ErrTruncated
+		return 0, 0, ErrTruncated
 	case !Sum(0).Add(b[:hlen]).Valid():
-		return h, nil, ErrChecksum
-	case total > len(b):
-		return h, nil, ErrTruncated
+		return 0, 0, ErrChecksum
+	case total > size:
+		return 0, 0, ErrTruncated
 	case total < hlen:
-		return h, nil, ErrLength
+		return 0, 0, ErrLength
 	}
 	h.fields(b[:hlen])
 	if hlen > IPv4Len && CheckIPv4Options(h.Options) >= 0 {
-		return h, nil, ErrOptions
+		return 0, 0, ErrOptions
 	}
-	return h, b[hlen:total], nil
+	return hlen, total - hlen, nil
 }
 
 // fields reads a whole header.

@@ -34,23 +34,33 @@ type IPv6 struct {
 // Multicast sources and IPv4-mapped addresses are ErrAddress, as in ip6_rcv_core
 // of Linux. A jumbogram (length zero before hop-by-hop options) is ErrLength.
 func ParseIPv6(b []byte) (h IPv6, payload []byte, err error) {
-	if len(b) < IPv6Len {
-		return h, nil, ErrShort
-	}
-	if b[ip6VersionClassFlow]>>4 != 6 {
-		return h, nil, ErrVersion
-	}
-	h.fields(b)
-	n := int(be.Uint16(b[ip6Length:]))
-	switch {
-	case n == 0 && h.NextHeader == IPPROTO_HOPOPTS:
-		return h, nil, ErrLength
-	case n > len(b)-IPv6Len:
-		return h, nil, ErrTruncated
-	case h.Src.Is4() || h.Dst.Is4() || h.Src.IsMulticast():
-		return h, nil, ErrAddress
+	n, err := h.Parse(b, len(b))
+	if err != nil {
+		return h, nil, err
 	}
 	return h, b[IPv6Len : IPv6Len+n], nil
+}
+
+// Parse reads the header of a packet of size bytes whose payload need not be in
+// b. It gives the length of what follows the header, and checks as ParseIPv6 does.
+func (h *IPv6) Parse(b []byte, size int) (n int, err error) {
+	if len(b) < IPv6Len {
+		return 0, ErrShort
+	}
+	if b[ip6VersionClassFlow]>>4 != 6 {
+		return 0, ErrVersion
+	}
+	h.fields(b)
+	n = int(be.Uint16(b[ip6Length:]))
+	switch {
+	case n == 0 && h.NextHeader == IPPROTO_HOPOPTS:
+		return 0, ErrLength
+	case n > size-IPv6Len:
+		return 0, ErrTruncated
+	case h.Src.Is4() || h.Dst.Is4() || h.Src.IsMulticast():
+		return 0, ErrAddress
+	}
+	return n, nil
 }
 
 func (h *IPv6) fields(b []byte) {
