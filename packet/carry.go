@@ -110,3 +110,35 @@ func (p *Packet) Release() {
 	clear(p.slices[:])
 	packets.Put(p)
 }
+
+// Network notes that the packet begins with a network header of n bytes, which
+// Headers still gives, and that size bytes belong to it behind that header: what a
+// link padded is cut off. Header begins behind it from here on.
+func (p *Packet) Network(n, size int) {
+	p.network = p.from
+	p.from += n
+	p.Truncate(size)
+}
+
+// Network header bytes, after Network.
+func (p *Packet) NetworkHeader() []byte { return p.head[p.network:p.from] }
+
+// Truncate cuts the packet to n bytes.
+func (p *Packet) Truncate(n int) {
+	over := p.Len() - n
+	for over > 0 && len(p.Payload) > 0 {
+		last := len(p.Payload) - 1
+		s := p.Payload[last]
+		if s.Len() > over {
+			p.Payload[last] = s.Sub(0, s.Len()-over)
+			return
+		}
+		over -= s.Len()
+		s.Release()
+		p.Payload[last] = Slice{}
+		p.Payload = p.Payload[:last]
+	}
+	if over > 0 {
+		p.to -= over
+	}
+}
