@@ -14,6 +14,7 @@ type Packet struct {
 	GSO     GSO
 	Sum     Sum
 
+	network  int // where the network header begins, after Network
 	from, to int // the headers are head[from:to]
 	head     [Headroom]byte
 	slices   [4]Slice // for Payload
