@@ -29,6 +29,7 @@ type op struct {
 	connecting bool
 
 	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
+	first error     // what the call answered before it waited, where there is a limit
 	err   error
 }
 
@@ -89,6 +90,7 @@ func (o *op) block() error {
 		if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
 			return o.err
 		}
+		o.first = o.err
 		if t == atOnce {
 			return o.timedOut()
 		}
@@ -136,8 +138,8 @@ func (o *op) timedOut() error {
 	if o.n > 0 { // socket(7): a timeout after some data gives the count
 		return nil
 	}
-	if o.connecting {
-		return syscall.EINPROGRESS
+	if o.connecting && o.first != nil {
+		return o.first // EINPROGRESS, EALREADY when asked again, EAGAIN of a full unix backlog
 	}
 	return syscall.EAGAIN
 }

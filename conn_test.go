@@ -90,3 +90,10 @@ func TestSocketpairsPassNettest(t *testing.T) {
 		})
 	}
 }
+
+// socketPair gives both ends of a TCP connection.
+func socketPair(t testing.TB) (a, b *sockeye.Socket) {
+	t.Helper()
+	c, s := connPair(t, "tcp")
+	return c.(*sockeye.TCPConn).Socket(), s.(*sockeye.TCPConn).Socket()
+}

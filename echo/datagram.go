@@ -27,7 +27,6 @@ func serveDatagrams(ctx context.Context, s *sockeye.Socket, log func(Event)) err
 	if err != nil {
 		return err
 	}
-	defer in.Release()
 	answer := answerAll(s, log)
 	if local.Family() == sockeye.AF_UNIX {
 		answer = answerUnix(s, log, &others)

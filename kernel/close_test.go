@@ -46,7 +46,7 @@ var waitingCalls = []struct {
 	}},
 	{"write", filled, func(s *sockeye.Socket) error { _, err := s.Write(make([]byte, 1<<20)); return err }},
 	{"accept", listening, func(s *sockeye.Socket) error { _, _, err := s.Accept(); return err }},
-	{"connect", unanswered, func(s *sockeye.Socket) error { return s.Connect(silence(s)) }},
+	{"connect", unanswered, func(s *sockeye.Socket) error { return s.Connect(*silent.Load()) }},
 	{"sendfile", filled, func(s *sockeye.Socket) error {
 		f, err := os.Open("/proc/self/exe")
 		if err != nil {
@@ -113,36 +113,25 @@ func listening(t *testing.T) *sockeye.Socket {
 	return s
 }
 
-// full holds a listener with a full backlog: it does not answer those who
-// connect.
-var full = struct {
-	sync.Mutex
-	address sockeye.Sockaddr
-}{}
+// silent is an address that does not answer, for the sockets of unanswered.
+var silent atomic.Pointer[sockeye.Sockaddr]
 
-// unanswered is a socket for which silence is an address that does not answer.
 func unanswered(t *testing.T) *sockeye.Socket {
-	l := open(t, sockeye.AF_INET, sockeye.SOCK_STREAM, 0)
-	check(t, l.Bind(loopback4))
-	check(t, l.Listen(0))
-	to := must(l.Getsockname())(t)
-	for range 2 { // one waits for accept; of the next the final ACK is dropped
-		c := open(t, sockeye.AF_INET, sockeye.SOCK_STREAM|sockeye.SOCK_NONBLOCK, 0)
-		if err := c.Connect(to); !errors.Is(err, syscall.EINPROGRESS) {
-			check(t, err)
-		}
-		must(kernel.Host().Poll(context.Background(), []sockeye.PollFd{{Socket: c, Events: sockeye.POLLOUT}}, 0))(t)
-	}
-	full.Lock()
-	full.address = to
-	full.Unlock()
+	_, to := fullListener(t)
+	silent.Store(&to)
 	return open(t, sockeye.AF_INET, sockeye.SOCK_STREAM, 0)
 }
 
-func silence(*sockeye.Socket) sockeye.Sockaddr {
-	full.Lock()
-	defer full.Unlock()
-	return full.address
+// fullListener is a TCP socket whose backlog is full: it does not answer those
+// who connect.
+func fullListener(t *testing.T) (*sockeye.Socket, sockeye.Sockaddr) {
+	t.Helper()
+	l := open(t, sockeye.AF_INET, sockeye.SOCK_STREAM, 0)
+	check(t, l.Bind(loopback4))
+	check(t, l.Listen(0)) // which has room for one
+	to := must(l.Getsockname())(t)
+	check(t, open(t, sockeye.AF_INET, sockeye.SOCK_STREAM, 0).Connect(to))
+	return l, to
 }
 
 func TestCloseEndsEveryWaitingCall(t *testing.T) {

@@ -44,16 +44,17 @@ func (engine) Unlink(path string) error { return unix.Unlink(path) }
 // stays the caller's to close. Both share one open file description, which
 // becomes non-blocking.
 func FromFile(f *os.File) (*sockeye.Socket, error) {
+	closed := &sockeye.Error{Call: "fcntl", Err: unix.EBADF}
 	conn, err := f.SyscallConn()
 	if err != nil {
-		return nil, err
+		return nil, closed
 	}
 	var ep *endpoint
 	var opErr error
 	if err := conn.Control(func(fd uintptr) {
 		dup, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
-			opErr = os.NewSyscallError("fcntl", err)
+			opErr = &sockeye.Error{Call: "fcntl", Err: err}
 			return
 		}
 		if ep, err = fromFd(dup); err != nil {
@@ -61,7 +62,7 @@ func FromFile(f *os.File) (*sockeye.Socket, error) {
 			opErr = &sockeye.Error{Call: "getsockopt", Err: err}
 		}
 	}); err != nil {
-		return nil, err
+		return nil, closed
 	}
 	if opErr != nil {
 		return nil, opErr

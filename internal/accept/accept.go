@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 
 // A Server serves the connections of a listening socket.
 type Server struct {
-	s     *sockeye.Socket
-	freed chan struct{} // a connection has ended
+	s        *sockeye.Socket
+	freed    chan struct{} // a connection has ended
+	starving atomic.Int32  // connections that wait for descriptors
 
 	mu    sync.Mutex
 	conns map[*sockeye.Socket]struct{}
@@ -45,6 +47,9 @@ func (v *Server) Serve(ctx context.Context, handle func(ctx context.Context, con
 		handlers.Wait()
 	}()
 	for {
+		for v.starving.Load() > 0 && ctx.Err() == nil {
+			v.Wait(ctx) // who was accepted comes first
+		}
 		conn, from, err := v.s.Accept()
 		switch {
 		case err == nil:
@@ -58,7 +63,7 @@ func (v *Server) Serve(ctx context.Context, handle func(ctx context.Context, con
 		case is(err, gone):
 		case Starved(err):
 			// Who waits in the backlog is served once there are descriptors.
-			v.WaitFreed(ctx)
+			v.Wait(ctx)
 		default:
 			return err
 		}
@@ -94,8 +99,8 @@ func (v *Server) closeAll() {
 // none of the server's own connections has ended: others may have freed one.
 const scarcity = 100 * time.Millisecond
 
-// WaitFreed waits until there may be a descriptor to have.
-func (v *Server) WaitFreed(ctx context.Context) {
+// Wait waits until there may be a descriptor to have.
+func (v *Server) Wait(ctx context.Context) {
 	t := time.NewTimer(scarcity)
 	defer t.Stop()
 	select {
@@ -104,6 +109,13 @@ func (v *Server) WaitFreed(ctx context.Context) {
 	case <-ctx.Done():
 	}
 }
+
+// Pause keeps the server from accepting until Resume: for connections that
+// want descriptors of their own and get none.
+func (v *Server) Pause() { v.starving.Add(1) }
+
+// Resume ends a Pause.
+func (v *Server) Resume() { v.starving.Add(-1) }
 
 // gone is what accept(2) says of one connection, which is no longer in the
 // backlog: the next may be well.

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
-	"sync"
 	"syscall"
 
 	"sockeye"
@@ -38,34 +37,39 @@ func (d Datagram) Each() iter.Seq[[]byte] {
 	}
 }
 
+// How many messages one call takes. Each holds one datagram, or several glued
+// together.
 const (
-	// batchSize is how many messages one call takes. Each holds one datagram,
-	// or several glued together.
-	batchSize = 32
-	// maxPayload is more than the largest UDP datagram.
-	maxPayload = 64 << 10
+	batchSize    = 32
+	borrowedSize = 8
 )
 
-// A batch is room for messages. Batches are pooled: thousands of sockets that
-// wait need none.
+// maxPayload is more than the largest UDP datagram.
+const maxPayload = 64 << 10
+
+// A batch is room for messages.
 type batch struct {
-	ms  [batchSize]sockeye.Message
-	got [batchSize]Datagram
+	ms  []sockeye.Message
+	got []Datagram
 }
 
-var batches = sync.Pool{New: func() any {
-	b := new(batch)
+func newBatch(size int) *batch {
+	b := &batch{make([]sockeye.Message, size), make([]Datagram, size)}
 	for i := range b.ms {
 		b.ms[i].Buffers = [][]byte{make([]byte, maxPayload)}
 		b.ms[i].Control = make([]byte, sockeye.ControlSpace(20)+sockeye.ControlSpace(4))
 	}
 	return b
-}}
+}
+
+// idle are batches to borrow: thousands of receivers that wait need none. There
+// are as many as were ever borrowed at once, up to its capacity.
+var idle = make(chan *batch, 16)
 
 // A Receiver receives from one socket.
 type Receiver struct {
 	s     *sockeye.Socket
-	batch *batch         // nil: none is borrowed
+	batch *batch         // nil: none yet, or none borrowed
 	whole *record.Reader // for the families whose datagrams can be of any size
 	one   [1]Datagram
 }
@@ -95,12 +99,6 @@ func NewReceiver(s *sockeye.Socket) (*Receiver, error) {
 	return r, nil
 }
 
-// Wait waits for a datagram, and leaves it where it is.
-func (r *Receiver) Wait() error {
-	_, err := r.s.Recv(nil, sockeye.MSG_PEEK)
-	return err
-}
-
 // Receive waits for datagrams. What it gives stays as it is until the next call
 // of Receive or Release.
 func (r *Receiver) Receive() ([]Datagram, error) {
@@ -113,9 +111,9 @@ func (r *Receiver) Receive() ([]Datagram, error) {
 		return r.one[:], nil
 	}
 	if r.batch == nil {
-		r.batch = batches.Get().(*batch)
+		r.batch = newBatch(batchSize)
 	}
-	ms, got := r.batch.ms[:], r.batch.got[:]
+	ms, got := r.batch.ms, r.batch.got
 	n, err := r.s.Recvmmsg(ms, sockeye.MSG_WAITFORONE)
 	if n == 0 {
 		return nil, err
@@ -130,12 +128,27 @@ func (r *Receiver) Receive() ([]Datagram, error) {
 	return got[:n], nil
 }
 
-// Release gives back memory until the next Receive.
-func (r *Receiver) Release() {
-	if r.batch != nil {
-		batches.Put(r.batch)
-		r.batch = nil
+// ReceiveBorrowing is Receive for one of thousands of receivers: memory for
+// datagrams is borrowed when there are some, for as long as use runs.
+func (r *Receiver) ReceiveBorrowing(use func([]Datagram)) error {
+	if _, err := r.s.Recv(nil, sockeye.MSG_PEEK); err != nil {
+		return err
 	}
+	select {
+	case r.batch = <-idle:
+	default:
+		r.batch = newBatch(borrowedSize)
+	}
+	ds, err := r.Receive()
+	if err == nil {
+		use(ds)
+	}
+	select {
+	case idle <- r.batch:
+	default:
+	}
+	r.batch = nil
+	return err
 }
 
 func (d *Datagram) readControl(m *sockeye.Message) {
