@@ -66,13 +66,13 @@ func raw(b []byte) *packet.Packet {
 }
 
 var (
-	host1, host2   = wire.AddrFrom4([4]byte{10, 0, 0, 1}), wire.AddrFrom4([4]byte{10, 0, 0, 2})
-	host1v6        = wire.AddrFrom16([16]byte{0: 0xfd, 15: 1})
-	host2v6        = wire.AddrFrom16([16]byte{0: 0xfd, 15: 2})
-	station1       = wire.MAC{2, 0, 0, 0, 0, 1}
-	station2       = wire.MAC{2, 0, 0, 0, 0, 2}
-	station3       = wire.MAC{2, 0, 0, 0, 0, 3}
-	stations       = []wire.MAC{station1, station2, station3}
+	host1, host2 = wire.AddrFrom4([4]byte{10, 0, 0, 1}), wire.AddrFrom4([4]byte{10, 0, 0, 2})
+	host1v6      = wire.AddrFrom16([16]byte{0: 0xfd, 15: 1})
+	host2v6      = wire.AddrFrom16([16]byte{0: 0xfd, 15: 2})
+	station1     = wire.MAC{2, 0, 0, 0, 0, 1}
+	station2     = wire.MAC{2, 0, 0, 0, 0, 2}
+	station3     = wire.MAC{2, 0, 0, 0, 0, 3}
+	stations     = []wire.MAC{station1, station2, station3}
 )
 
 // A spec is a packet to be.
@@ -225,4 +225,16 @@ func equal(t *testing.T, what string, got, want []byte) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s: got %d bytes % x, want %d bytes % x", what, len(got), got[:min(40, len(got))], len(want), want[:min(40, len(want))])
 	}
+}
+
+// A blocker holds the loop until it is freed.
+type blocker struct{ blocked, free chan struct{} }
+
+func (b blocker) Receive(_ event.Time, p *packet.Packet) {
+	select {
+	case b.blocked <- struct{}{}:
+	case <-b.free:
+	}
+	<-b.free
+	p.Release()
 }
