@@ -43,7 +43,7 @@ var packets = sync.Pool{New: func() any { return new(Packet) }}
 // NewPacket gives an empty packet, with room for headers in front.
 func NewPacket() *Packet {
 	p := packets.Get().(*Packet)
-	p.from, p.to = Headroom, Headroom
+	p.network, p.from, p.to = Headroom, Headroom, Headroom
 	p.Payload = p.slices[:0]
 	p.GSO, p.Sum = GSO{}, SumPartial
 	return p
@@ -88,7 +88,7 @@ func (p *Packet) AppendTo(b []byte) []byte {
 // Clone is the same packet again: headers of its own, the payload shared.
 func (p *Packet) Clone() *Packet {
 	q := NewPacket()
-	q.SetHeader(p.Header())
+	q.head, q.network, q.from, q.to = p.head, p.network, p.from, p.to
 	q.GSO, q.Sum = p.GSO, p.Sum
 	for _, s := range p.Payload {
 		q.Append(s.Retain())
@@ -121,8 +121,38 @@ func (p *Packet) Network(n, size int) {
 	p.Truncate(size)
 }
 
-// Network header bytes, after Network.
-func (p *Packet) NetworkHeader() []byte { return p.head[p.network:p.from] }
+// NetworkHeader is the header that Network noted, with what was pulled behind it.
+func (p *Packet) NetworkHeader() []byte { return p.head[min(p.network, p.from):p.from] }
+
+// Pullup moves payload to the end of the headers until Header has n bytes. It gives
+// false when the packet is shorter than that, or has no room for them.
+func (p *Packet) Pullup(n int) bool {
+	need := n - (p.to - p.from)
+	if need <= 0 {
+		return true
+	}
+	start := min(p.network, p.from)
+	if need > start || need > Len(p.Payload) {
+		return false
+	}
+	copy(p.head[start-need:], p.head[start:p.to])
+	if p.network <= p.from {
+		p.network -= need
+	}
+	p.from -= need
+	for to := p.head[p.to-need : p.to]; len(to) > 0; {
+		s := p.Payload[0]
+		k := copy(to, s.Bytes())
+		to = to[k:]
+		if k < s.Len() {
+			p.Payload[0] = s.Sub(k, s.Len())
+			break
+		}
+		s.Release()
+		p.Payload = p.Payload[1:]
+	}
+	return true
+}
 
 // Truncate cuts the packet to n bytes.
 func (p *Packet) Truncate(n int) {

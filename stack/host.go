@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/event"
+	"sockeye/stack/inet"
 	"sockeye/stack/sock"
 	"sockeye/stack/unix"
 )
@@ -16,7 +18,18 @@ type Config struct {
 	Name        string              // in messages; "stack" if empty
 	Privileged  bool                // may do what Linux asks capabilities for
 	Credentials sockeye.Credentials // whom programs on it run as
-	Sysctl      *sock.Sysctl        // nil: DefaultSysctl
+	Sysctl      *sock.Sysctl        // net.core and net.unix; nil: DefaultSysctl
+	Inet        *inet.Sysctl        // net.ipv4 and net.ipv6; nil: DefaultSysctl
+
+	// Loop is the order of events of the network that the host is on; nil: one of
+	// its own, for a host that has nothing but its loopback.
+	Loop *event.Loop
+	// Interfaces come behind lo, which every host has.
+	Interfaces []Interface
+	// Routes are added to those to the networks of the interfaces' addresses.
+	Routes []Route
+	// Seed decides ephemeral ports and all else that is drawn.
+	Seed uint64
 }
 
 // A Host is a host in pure Go.
@@ -24,12 +37,15 @@ type Host struct {
 	name string
 	sock sock.Host
 	unix *unix.Family
+	inet *inet.Stack
+	loop *event.Loop
+	own  bool // loop is the host's own
 	host *sockeye.Host
 }
 
-// NewHost makes a host.
+// NewHost makes a host. It panics when a route leads through no interface of the host.
 func NewHost(c Config) *Host {
-	h := &Host{name: c.Name}
+	h := &Host{name: c.Name, loop: c.Loop}
 	if h.name == "" {
 		h.name = "stack"
 	}
@@ -39,8 +55,27 @@ func NewHost(c Config) *Host {
 	}
 	h.sock.Privileged, h.sock.Credentials = c.Privileged, c.Credentials
 	h.unix = unix.NewFamily(&h.sock)
+	if h.loop == nil {
+		h.loop, h.own = event.New(), true
+	}
+	h.inet = inet.New(&h.sock, h.loop, c.Seed)
+	if c.Inet != nil {
+		h.inet.Sysctl = *c.Inet
+	}
+	h.attach(c)
 	h.host = sockeye.NewHost(engine{h})
 	return h
+}
+
+// Close unplugs the host. Its sockets stay open, and reach nobody any more.
+func (h *Host) Close() error {
+	h.sock.Lock()
+	h.inet.Close()
+	h.sock.Unlock()
+	if h.own {
+		h.loop.Close()
+	}
+	return nil
 }
 
 // Sockets is the host as programs see it.
@@ -54,24 +89,44 @@ func (e engine) Name() string { return e.h.name }
 func (e engine) Socket(family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) (sockeye.Endpoint, error) {
 	e.h.sock.Lock()
 	defer e.h.sock.Unlock()
-	if typ < 0 || typ >= 11 { // SOCK_MAX
-		return nil, syscall.EINVAL
-	}
-	if family != sockeye.AF_UNIX {
-		return nil, syscall.EAFNOSUPPORT
-	}
-	f, err := e.h.unix.Open(typ, proto)
+	f, err := e.open(family, typ, proto)
 	if err != nil {
 		return nil, err
 	}
 	return sock.Open(f)
 }
 
+// open makes an open socket without a descriptor.
+func (e engine) open(family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) (sock.File, error) {
+	switch {
+	case family < 0 || family >= maxFamily:
+		return nil, syscall.EAFNOSUPPORT
+	case typ < 0 || typ >= maxType:
+		return nil, syscall.EINVAL
+	case family == sockeye.AF_UNIX:
+		return e.h.unix.Open(typ, proto)
+	case family == sockeye.AF_INET || family == sockeye.AF_INET6:
+		return e.h.inet.Open(family, typ, proto)
+	}
+	return nil, syscall.EAFNOSUPPORT
+}
+
+// What Linux knows of families (AF_MAX) and types (SOCK_MAX).
+const (
+	maxFamily = 46
+	maxType   = 11
+)
+
 func (e engine) Socketpair(family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) (sockeye.Endpoint, sockeye.Endpoint, error) {
 	e.h.sock.Lock()
 	defer e.h.sock.Unlock()
 	if family != sockeye.AF_UNIX {
-		return nil, nil, syscall.EAFNOSUPPORT
+		f, err := e.open(family, typ, proto)
+		if err != nil {
+			return nil, nil, err
+		}
+		f.Release()
+		return nil, nil, syscall.EOPNOTSUPP
 	}
 	f, g, err := e.h.unix.Pair(typ, proto)
 	if err != nil {

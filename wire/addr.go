@@ -112,6 +112,15 @@ func (a Addr) IsLinkLocal() bool {
 	return a.hi>>54 == 0xfe80>>6
 }
 
+// IsLinkLocalMulticast tells 224.0.0.0/24 and groups of IPv6's link-local scope,
+// ff02::/16 with any flags.
+func (a Addr) IsLinkLocalMulticast() bool {
+	if a.Is4() {
+		return uint32(a.lo)>>8 == 0xe00000
+	}
+	return a.hi>>56 == 0xff && a.hi>>48&0xf == 2
+}
+
 // CommonPrefix is the number of leading bits that a and b share; 0 when they
 // are of different families. An address is within a network when it shares at
 // least the network's prefix length with it.

@@ -84,3 +84,7 @@ func (h *IPv6) Put(b []byte, n int) int {
 	h.Dst.put16(b[ip6Dst:])
 	return IPv6Len
 }
+
+// DecrementHopLimit takes one from the hop limit of a packet that is forwarded, which
+// must not be zero.
+func DecrementHopLimit(packet []byte) { packet[ip6HopLimit]-- }

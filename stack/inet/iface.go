@@ -17,10 +17,11 @@ type Iface struct {
 	Up    bool
 	Addrs []Addr
 
-	stack *Stack
-	port  link.Port
-	props link.Properties
-	arp   neighbours
+	stack      *Stack
+	port       link.Port
+	props      link.Properties
+	neighbours map[wire.Addr]*neighbour
+	groups     map[wire.Addr]int // how many sockets are in each
 }
 
 // An Addr is an address of an interface, with the prefix of the network that is
@@ -34,7 +35,9 @@ type Addr struct {
 func (a Addr) Netip() netip.Prefix { return netip.PrefixFrom(a.IP.Netip(), a.Bits) }
 
 // contains tells whether ip is in the address's network.
-func (a Addr) contains(ip wire.Addr) bool { return a.IP.Is4() == ip.Is4() && a.IP.CommonPrefix(ip) >= a.Bits }
+func (a Addr) contains(ip wire.Addr) bool {
+	return a.IP.Is4() == ip.Is4() && a.IP.CommonPrefix(ip) >= a.Bits
+}
 
 // broadcast is the network's broadcast address (RFC 919), if it has one.
 func (a Addr) broadcast() (wire.Addr, bool) {
@@ -51,7 +54,8 @@ func (a Addr) broadcast() (wire.Addr, bool) {
 // AddIface plugs a link's end into the host. The interface is up, and has no
 // address yet.
 func (s *Stack) AddIface(name string, port link.Port) *Iface {
-	i := &Iface{Index: len(s.ifaces) + 1, Name: name, Up: true, stack: s, port: port, props: port.Properties()}
+	i := &Iface{Index: len(s.ifaces) + 1, Name: name, Up: true, stack: s, port: port, props: port.Properties(),
+		neighbours: make(map[wire.Addr]*neighbour), groups: make(map[wire.Addr]int)}
 	i.MTU = i.props.MTU
 	s.ifaces = append(s.ifaces, i)
 	port.Attach(i)
@@ -110,35 +114,58 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 		return
 	}
 	s.input(i, p)
+	s.host.Pending = false // the loop that called carries it
+}
+
+// Handle implements event.Handler: a copy of what the host sent to a group, or to
+// everybody, comes back through the interface that it left by.
+func (i *Iface) Handle(_ event.Time, arg any) {
+	s := i.stack
+	s.host.Lock()
+	defer s.host.Unlock()
+	s.input(i, arg.(*packet.Packet))
+	s.host.Pending = false
+}
+
+// has tells whether the address is the interface's. All of 127.0.0.0/8 is lo's.
+func (i *Iface) has(ip wire.Addr) bool {
+	for _, a := range i.Addrs {
+		if a.IP == ip || i.props.Loopback && ip.Is4() && a.contains(ip) {
+			return true
+		}
+	}
+	return false
 }
 
 // local finds the interface that has the address.
 func (s *Stack) local(ip wire.Addr) *Iface {
 	for _, i := range s.ifaces {
-		for _, a := range i.Addrs {
-			if a.IP == ip || i.props.Loopback && a.IP.Is4() && a.contains(ip) {
-				return i
-			}
+		if i.has(ip) {
+			return i
 		}
 	}
 	return nil
 }
 
 // source chooses the interface's address to send from to dst: one of the same
-// network, or else the first of the family and scope (RFC 6724 in short).
+// network, or else one of the same scope, or else the first (RFC 6724 in short).
 func (i *Iface) source(dst wire.Addr) (wire.Addr, bool) {
+	linkLocal := dst.IsLinkLocal() || dst.IsLinkLocalMulticast()
 	var found wire.Addr
-	ok := false
+	best := 0
 	for _, a := range i.Addrs {
-		if a.IP.Is4() != dst.Is4() {
+		rank := 1
+		switch {
+		case a.IP.Is4() != dst.Is4():
 			continue
+		case a.contains(dst):
+			rank = 3
+		case a.IP.IsLinkLocal() == linkLocal:
+			rank = 2
 		}
-		if a.contains(dst) {
-			return a.IP, true
-		}
-		if !ok || found.IsLinkLocal() && !dst.IsLinkLocal() && !a.IP.IsLinkLocal() {
-			found, ok = a.IP, true
+		if rank > best {
+			found, best = a.IP, rank
 		}
 	}
-	return found, ok
+	return found, best > 0
 }

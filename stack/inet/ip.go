@@ -3,6 +3,7 @@ package inet
 import (
 	"syscall"
 
+	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
 )
@@ -18,6 +19,15 @@ type header struct {
 	options  []byte // IPv4's
 	iface    *Iface // that it came in through
 	cast     cast
+	fragSize int // of the largest fragment that it came in; 0: it was whole
+}
+
+// len is the length of the IP header.
+func (h *header) len() int {
+	if !h.dst.Is4() {
+		return wire.IPv6Len
+	}
+	return wire.IPv4Len + (len(h.options)+3)&^3
 }
 
 // output sends a packet, its transport header and payload in place, on a path: it
@@ -26,26 +36,22 @@ type header struct {
 func (s *Stack) output(p *packet.Packet, h header, w path) error {
 	s.Counters.IPOutRequests++
 	n := p.Len()
-	ip4 := h.dst.Is4()
-	hlen := wire.IPv6Len
-	if ip4 {
-		hlen = wire.IPv4Len + (len(h.options)+3)&^3
+	size := h.len() + n
+	if p.GSO.Size != 0 {
+		size = h.len() + len(p.Header()) + p.GSO.Size
 	}
-	if hlen+n > w.mtu && p.GSO.Size == 0 {
-		if h.df {
-			s.Counters.IPFragFails++
-			p.Release()
-			return syscall.EMSGSIZE
-		}
-		return s.fragment(p, h, w)
+	if size > w.mtu && h.df {
+		s.Counters.IPFragFails++
+		p.Release()
+		return syscall.EMSGSIZE
 	}
-	s.putHeader(p, h, n)
-	s.transmit(p, w)
+	s.putHeader(p, &h, n)
+	s.transmit(p, &h, w)
 	return nil
 }
 
 // putHeader adds the IP header of a packet with n bytes behind it.
-func (s *Stack) putHeader(p *packet.Packet, h header, n int) {
+func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 	if !h.dst.Is4() {
 		ip := wire.IPv6{Src: h.src, Dst: h.dst, TrafficClass: h.tos, HopLimit: h.ttl, NextHeader: h.proto, FlowLabel: h.flow}
 		ip.Put(p.Push(wire.IPv6Len), n)
@@ -54,76 +60,133 @@ func (s *Stack) putHeader(p *packet.Packet, h header, n int) {
 	ip := wire.IPv4{Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto, DF: h.df, Options: h.options}
 	if !h.df { // RFC 6864: only what may be cut needs an identification
 		s.ids++
-		ip.ID = s.ids
+		ip.ID = uint16(s.ids)
 	}
 	ip.Put(p.Push(ip.Len()), n)
 }
 
-// transmit hands a whole IP packet to the path's link, and to the host itself what
-// goes to a group that it is in or to everybody.
-func (s *Stack) transmit(p *packet.Packet, w path) {
+// transmit hands a whole IP packet to the path's link, in fragments if it is too
+// long, and a copy to the host itself if the path says so.
+func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 	s.host.Pending = true
-	if w.copies {
-		s.ifaces[0].port.Send(p.Clone())
+	if w.loops {
+		q := p.Clone()
+		q.Sum = packet.SumGood
+		s.loop.Do(w.iface, q)
 	}
-	if w.iface.props.Ethernet {
-		w.iface.resolve(p, w)
+	if h.ttl == 0 && w.cast == multicast { // it does not leave the host
+		p.Release()
 		return
 	}
-	w.iface.port.Send(p)
+	if p.Len() <= w.mtu || p.GSO.Size != 0 {
+		w.iface.send(p, w.next, w.cast)
+		return
+	}
+	if p.Sum == packet.SumPartial {
+		link.FillChecksum(p, false) // no link can, of fragments
+	}
+	s.fragment(p, h, w)
+}
+
+// send leaves a packet at the interface's link, for a neighbour.
+func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
+	if i.props.Ethernet {
+		i.sendFrame(p, next, c)
+		return
+	}
+	i.port.Send(p)
 }
 
 // input handles a packet that came in, its IP header in front.
 func (s *Stack) input(i *Iface, p *packet.Packet) {
 	s.Counters.IPInReceives++
 	h := header{iface: i}
-	b := p.Header()
-	switch wire.Version(b) {
+	var ok bool
+	switch wire.Version(p.Header()) {
 	case 4:
-		var ip wire.IPv4
-		hlen, n, err := ip.Parse(b, p.Len())
-		if err != nil {
-			s.dropHeader(p, err)
-			return
-		}
-		if ip.IsFragment() {
-			if p = s.reassemble4(i, p, &ip, hlen, n); p == nil {
-				return
-			}
-			n = p.Len() - hlen
-		}
-		h.src, h.dst, h.proto, h.ttl, h.tos, h.df = ip.Src, ip.Dst, ip.Protocol, ip.TTL, ip.TOS, ip.DF
-		h.options = ip.Options
-		p.Network(hlen, n)
+		p, ok = s.input4(p, &h)
 	case 6:
-		var ip wire.IPv6
-		n, err := ip.Parse(b, p.Len())
-		if err != nil {
-			s.dropHeader(p, err)
-			return
-		}
-		h.src, h.dst, h.proto, h.ttl, h.tos = ip.Src, ip.Dst, ip.NextHeader, ip.HopLimit, ip.TrafficClass
-		h.flow = ip.FlowLabel
-		p.Network(wire.IPv6Len, n)
-		if extension(h.proto) {
-			if p = s.extensions(i, p, &h); p == nil {
-				return
-			}
-		}
+		p, ok = s.input6(p, &h)
 	default:
 		s.dropHeader(p, wire.ErrVersion)
 		return
 	}
-	switch s.verdict(&h) {
-	case deliver:
+	if ok {
 		s.Counters.IPInDelivers++
 		s.deliver(p, &h)
-	case forward:
-		s.forward(p, &h)
-	default:
-		s.Counters.IPInAddrErrors++
-		p.Release()
 	}
+}
+
+// input4 reads the IPv4 header, and takes what is for this host and whole. What is
+// not ok is dealt with.
+func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) {
+	var ip wire.IPv4
+	hlen, n, err := ip.Parse(p.Header(), p.Len())
+	if err != nil {
+		if err == wire.ErrOptions {
+			h.src, h.dst = ip.Src, ip.Dst
+			p.Network(hlen, 0)
+		}
+		s.dropHeader(p, err)
+		return nil, false
+	}
+	h.src, h.dst, h.proto, h.ttl, h.tos, h.df = ip.Src, ip.Dst, ip.Protocol, ip.TTL, ip.TOS, ip.DF
+	h.options = ip.Options
+	p.Network(hlen, n)
+	if !s.accept(p, h) {
+		return nil, false
+	}
+	if !ip.IsFragment() {
+		return p, true
+	}
+	return s.parts.add(p, h, fragment{
+		key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF,
+	})
+}
+
+// input6 is input4 for IPv6, with the extension headers.
+func (s *Stack) input6(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) {
+	var ip wire.IPv6
+	n, err := ip.Parse(p.Header(), p.Len())
+	if err != nil {
+		s.dropHeader(p, err)
+		return nil, false
+	}
+	h.src, h.dst, h.proto, h.ttl, h.tos = ip.Src, ip.Dst, ip.NextHeader, ip.HopLimit, ip.TrafficClass
+	h.flow = ip.FlowLabel
+	p.Network(wire.IPv6Len, n)
+	if !s.accept(p, h) {
+		return nil, false
+	}
+	for isExtension(h.proto) {
+		s.scratch = p.AppendTo(s.scratch[:0])
+		x, _, err := wire.WalkExtensions(h.proto, s.scratch)
+		if err != nil || !p.Pullup(x.Len) {
+			s.Counters.IPInHdrErrors++
+			s.parameterProblem(p, h, x.Problem)
+			return nil, false
+		}
+		p.Pull(x.Len)
+		h.proto = x.Protocol
+		if !x.HasFragment || !x.Fragment.More && x.Fragment.Offset == 0 {
+			break // whole; an atomic fragment is too (RFC 6946)
+		}
+		p, ok = s.parts.add(p, h, fragment{
+			key: fragmentKey{h.src, h.dst, x.Fragment.ID, 0}, offset: int(x.Fragment.Offset), more: x.Fragment.More,
+		})
+		if !ok {
+			return nil, false
+		}
+	}
+	return p, true
+}
+
+func isExtension(p wire.Protocol) bool {
+	switch p {
+	case wire.IPPROTO_HOPOPTS, wire.IPPROTO_DSTOPTS, wire.IPPROTO_ROUTING, wire.IPPROTO_FRAGMENT:
+		return true
+	}
+	return false
 }
 
 // dropHeader drops a packet whose IP header is bad.
@@ -136,78 +199,89 @@ func (s *Stack) dropHeader(p *packet.Packet, err error) {
 	p.Release()
 }
 
-// A verdict is what becomes of a packet that came in.
-type verdict int
-
-const (
-	discard verdict = iota
-	deliver
-	forward
-)
-
-// verdict tells whether a packet is for this host, and sets its cast. Martians (RFC
-// 1812 section 5.3.7) are discarded.
-func (s *Stack) verdict(h *header) verdict {
+// accept tells whether a packet is for this host, and sets its cast. Others are
+// forwarded or dropped, martians (RFC 1812 section 5.3.7) among them.
+func (s *Stack) accept(p *packet.Packet, h *header) bool {
 	lo := h.iface.props.Loopback
+	var near *Iface
+	h.cast, near = s.castOf(h.dst)
 	switch {
 	case h.src.IsMulticast() || h.src.IsBroadcast(),
-		!lo && (h.src.IsLoopback() || h.dst.IsLoopback()):
-		return discard
-	case h.dst.IsMulticast():
-		h.cast = multicast
-		if s.member(h.iface, h.dst) {
-			return deliver
+		!lo && (h.src.IsLoopback() || h.dst.IsLoopback()),
+		!lo && near != nil && h.cast == unicast && s.local(h.src) != nil: // a land attack
+	case h.cast == multicast:
+		if h.iface.member(h.dst) {
+			return true
 		}
-		return discard
-	case h.dst.IsBroadcast():
-		h.cast = broadcast
-		return deliver
+	case h.cast == broadcast, near != nil, lo:
+		return true
+	case s.Sysctl.Forwarding:
+		s.forward(p, h)
+		return false
 	}
-	if s.local(h.dst) != nil {
-		return deliver
-	}
-	for _, a := range h.iface.Addrs {
-		if b, ok := a.broadcast(); ok && b == h.dst {
-			h.cast = broadcast
-			return deliver
-		}
-	}
-	if lo {
-		return s.loopedVerdict(h)
-	}
-	if s.Sysctl.Forwarding {
-		return forward
-	}
-	return discard
+	s.Counters.IPInAddrErrors++
+	p.Release()
+	return false
 }
 
-// loopedVerdict is for a packet that the host sent to itself because it went to
-// everybody on another interface.
-func (s *Stack) loopedVerdict(h *header) verdict {
-	for _, i := range s.ifaces {
-		for _, a := range i.Addrs {
-			if b, ok := a.broadcast(); ok && b == h.dst {
-				h.cast, h.iface = broadcast, i
-				return deliver
-			}
-		}
+// forward sends a packet that is for another host on its way (RFC 1812 section
+// 5.2.1).
+func (s *Stack) forward(p *packet.Packet, h *header) {
+	if h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
+		s.Counters.IPInAddrErrors++
+		p.Release()
+		return
 	}
-	return discard
+	if h.ttl <= 1 {
+		s.Counters.IPInHdrErrors++
+		s.sendError(p, h, timeExceeded)
+		return
+	}
+	w, err := s.find(h.dst, way{src: h.src, anySrc: true})
+	if err != nil {
+		s.sendError(p, h, noRoute)
+		return
+	}
+	size := p.Len() + h.len()
+	if p.GSO.Size != 0 {
+		size = h.len() + len(p.Header()) + p.GSO.Size
+	}
+	if size > w.mtu && (h.df || !h.dst.Is4()) {
+		s.Counters.IPFragFails++
+		s.sendError(p, h, tooBig(w.mtu))
+		return
+	}
+	s.Counters.IPForwDatagrams++
+	b := p.Push(len(p.NetworkHeader()))
+	if h.dst.Is4() {
+		wire.DecrementTTL(b)
+	} else {
+		wire.DecrementHopLimit(b)
+	}
+	h.ttl--
+	s.transmit(p, h, w)
 }
 
 // deliver hands a packet to those who want its protocol.
 func (s *Stack) deliver(p *packet.Packet, h *header) {
 	taken := s.rawInput(p, h)
-	switch h.proto {
-	case wire.IPPROTO_UDP:
+	switch {
+	case h.proto == wire.IPPROTO_UDP:
 		s.udpInput(p, h)
-	case wire.IPPROTO_ICMP, wire.IPPROTO_ICMPV6:
+		return
+	case h.proto == wire.IPPROTO_ICMP && h.dst.Is4():
 		s.icmpInput(p, h)
-	default:
-		if !taken {
-			s.Counters.IPInUnknownProtos++
-			s.unreachable(p, h, protocolUnreachable)
+		return
+	case h.proto == wire.IPPROTO_ICMPV6 && !h.dst.Is4():
+		s.icmp6Input(p, h)
+		return
+	case taken || h.proto == wire.IPPROTO_NONE || h.proto == wire.IPPROTO_IGMP && h.dst.Is4():
+		if h.proto == wire.IPPROTO_IGMP {
+			h.iface.igmpInput(p)
 		}
 		p.Release()
+		return
 	}
+	s.Counters.IPInUnknownProtos++
+	s.sendError(p, h, protocolUnreachable)
 }

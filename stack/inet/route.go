@@ -11,14 +11,12 @@ import (
 type Route struct {
 	Dst     wire.Addr // the network
 	Bits    int       // of its prefix; 0: everything
-	Gateway wire.Addr // zero: the network is on the link
+	Gateway wire.Addr // unspecified: the network is on the link
 	Iface   *Iface
-	Source  wire.Addr // the address to send from; zero: one of the interface's
+	Source  wire.Addr // the address to send from; unspecified: one of the interface's
 	Metric  int
 	MTU     int // 0: the interface's
 }
-
-func (r *Route) is4() bool { return r.Dst.Is4() }
 
 // AddRoute adds a route.
 func (s *Stack) AddRoute(r Route) {
@@ -39,8 +37,10 @@ type path struct {
 	iface *Iface
 	next  wire.Addr // the neighbour to hand it to
 	src   wire.Addr
-	mtu   int
+	dst   wire.Addr // this host's, if none was named
+	mtu   int       // that packets may have: the path MTU, as far as it is known
 	cast  cast
+	loops bool // this host takes a copy
 }
 
 // A cast says to how many a packet goes.
@@ -52,96 +52,125 @@ const (
 	multicast
 )
 
-// A way is what a socket asks of a route.
+// A way is what a sender asks of a route.
 type way struct {
-	src       wire.Addr // zero: whatever is best
-	ifindex   int       // 0: any
-	onLink    bool      // MSG_DONTROUTE
-	multicast int       // IP_MULTICAST_IF
+	src     wire.Addr // unspecified: whatever is best
+	ifindex int       // 0: any
+	onLink  bool      // MSG_DONTROUTE
+	anySrc  bool      // src may be foreign: IP_TRANSPARENT, IP_HDRINCL
+	noLoop  bool      // multicast does not come back
 }
 
-// find looks up the path to dst, or gives ENETUNREACH or EHOSTUNREACH.
-func (s *Stack) find(dst wire.Addr, w way) (path, error) {
-	if dst.IsUnspecified() { // this host (RFC 1122 section 3.2.1.3)
-		if dst.Is4() {
-			dst = wire.AddrFrom4([4]byte{127, 0, 0, 1})
-		} else {
-			dst = wire.AddrFrom16([16]byte{15: 1})
+// castOf tells what the interfaces make of an address (inet_addr_type): local is the
+// interface that has it, or whose broadcast address it is.
+func (s *Stack) castOf(ip wire.Addr) (c cast, local *Iface) {
+	switch {
+	case ip.IsMulticast():
+		return multicast, nil
+	case ip.IsBroadcast():
+		return broadcast, nil
+	}
+	for _, i := range s.ifaces {
+		for _, a := range i.Addrs {
+			if b, ok := a.broadcast(); ok && b == ip {
+				return broadcast, i
+			}
 		}
 	}
-	if i := s.local(dst); i != nil && (w.ifindex == 0 || w.ifindex == i.Index || w.ifindex == 1) {
-		p := path{iface: s.ifaces[0], next: dst, src: w.src, mtu: s.ifaces[0].MTU}
+	return unicast, s.local(ip)
+}
+
+// find looks up the path to dst, or gives ENETUNREACH; EINVAL for a source that is
+// not this host's (ip_route_output_key_hash_rcu).
+func (s *Stack) find(dst wire.Addr, w way) (path, error) {
+	if dst.IsUnspecified() { // this host (RFC 1122 section 3.2.1.3)
+		if dst = w.src; dst.IsUnspecified() || dst.IsMulticast() {
+			dst = loopbackOf(w.src)
+		}
+	}
+	if !w.src.IsUnspecified() && !w.anySrc {
+		if c, i := s.castOf(w.src); c != unicast || i == nil {
+			if w.src.Is4() {
+				return path{}, syscall.EINVAL
+			}
+			return path{}, syscall.ENETUNREACH
+		}
+	}
+	p := path{dst: dst, next: dst, src: w.src}
+	var near *Iface
+	p.cast, near = s.castOf(dst)
+	if near != nil && p.cast == unicast && (w.ifindex == 0 || w.ifindex == near.Index || w.ifindex == s.ifaces[0].Index) {
+		p.iface = s.ifaces[0]
 		if p.src.IsUnspecified() {
 			p.src = dst
 		}
+		p.mtu = p.iface.MTU
 		return p, nil
 	}
-	if dst.IsMulticast() || dst.IsBroadcast() {
-		return s.findGroup(dst, w)
-	}
-	for n := range s.routes {
-		r := &s.routes[n]
-		if r.is4() != dst.Is4() || r.Dst.CommonPrefix(dst) < r.Bits || !r.Iface.Up ||
-			w.ifindex != 0 && w.ifindex != r.Iface.Index || w.onLink && !r.Gateway.IsUnspecified() {
-			continue
-		}
-		p := path{iface: r.Iface, next: dst, src: w.src, mtu: r.Iface.MTU}
-		if r.MTU > 0 {
-			p.mtu = min(p.mtu, r.MTU)
-		}
-		if !r.Gateway.IsUnspecified() {
-			p.next = r.Gateway
-		}
-		if p.src.IsUnspecified() {
-			if p.src = r.Source; p.src.IsUnspecified() {
-				var ok bool
-				if p.src, ok = r.Iface.source(p.next); !ok {
-					return path{}, syscall.EADDRNOTAVAIL
-				}
-			}
-		}
-		for _, a := range r.Iface.Addrs {
-			if b, ok := a.broadcast(); ok && b == dst {
-				p.cast = broadcast
-			}
-		}
-		return p, nil
-	}
-	return path{}, syscall.ENETUNREACH
-}
-
-// findGroup is find for multicast and limited broadcast: they leave through the
-// interface that was asked for, or through that of the default route or the first.
-func (s *Stack) findGroup(dst wire.Addr, w way) (path, error) {
-	index := w.ifindex
-	if index == 0 && dst.IsMulticast() {
-		index = w.multicast
-	}
-	out := s.Iface(index)
-	if index == 0 {
-		for n := range s.routes {
-			r := &s.routes[n]
-			if r.is4() == dst.Is4() && r.Iface.Up && r.Dst.CommonPrefix(dst) >= r.Bits {
-				out = r.Iface
-				break
-			}
-		}
-		if out == nil && !w.src.IsUnspecified() {
-			out = s.local(w.src)
+	var r *Route
+	switch {
+	case w.ifindex == 0 && p.cast == broadcast && near != nil:
+		p.iface = near
+	case w.ifindex == 0 && p.cast != unicast && !w.src.IsUnspecified():
+		p.iface = s.local(w.src)
+	default:
+		if r = s.route(dst, w); r != nil {
+			p.iface = r.Iface
+		} else if w.ifindex != 0 { // with no route, it is taken to be on the link
+			p.iface = s.Iface(w.ifindex)
 		}
 	}
-	if out == nil || !out.Up {
+	if p.iface == nil || !p.iface.Up {
+		s.Counters.IPOutNoRoutes++
 		return path{}, syscall.ENETUNREACH
 	}
-	p := path{iface: out, next: dst, src: w.src, mtu: out.MTU, cast: multicast}
-	if !dst.IsMulticast() {
-		p.cast = broadcast
+	p.mtu = p.iface.MTU
+	if r != nil && r.MTU > 0 {
+		p.mtu = min(p.mtu, r.MTU)
+	}
+	if r != nil && p.cast == unicast && !r.Gateway.IsUnspecified() {
+		p.next = r.Gateway
+	}
+	if p.src.IsUnspecified() && r != nil && p.cast == unicast {
+		p.src = r.Source
 	}
 	if p.src.IsUnspecified() {
 		var ok bool
-		if p.src, ok = out.source(dst); !ok {
+		if p.src, ok = p.iface.source(p.next); !ok {
 			return path{}, syscall.EADDRNOTAVAIL
 		}
 	}
+	if p.cast == unicast {
+		p.mtu = s.mtus.limit(dst, p.mtu, s.loop.Now())
+	}
+	p.loops = p.cast == broadcast || p.cast == multicast && !w.noLoop && p.iface.member(dst)
+	p.loops = p.loops && !p.iface.props.Loopback
 	return p, nil
+}
+
+// route is the first route that leads to dst.
+func (s *Stack) route(dst wire.Addr, w way) *Route {
+	for n := range s.routes {
+		r := &s.routes[n]
+		if r.Dst.Is4() == dst.Is4() && r.Dst.CommonPrefix(dst) >= r.Bits && r.Iface.Up &&
+			(w.ifindex == 0 || w.ifindex == r.Iface.Index) && !(w.onLink && !r.Gateway.IsUnspecified()) {
+			return r
+		}
+	}
+	return nil
+}
+
+func loopbackOf(family wire.Addr) wire.Addr {
+	if family.Is4() {
+		return wire.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return wire.AddrFrom16([16]byte{15: 1})
+}
+
+// Towards is the interface whose network has the address; nil: there is none.
+func (s *Stack) Towards(ip wire.Addr) *Iface {
+	if r := s.route(ip, way{onLink: true}); r != nil {
+		return r.Iface
+	}
+	return nil
 }

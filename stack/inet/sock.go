@@ -14,13 +14,19 @@ type base struct {
 	sock.Socket
 	stack *Stack
 
-	claim      claim // the local address and port
-	bound      bool  // the port is claimed
+	claim     claim     // the local address and port: inet_rcv_saddr and inet_num
+	source    wire.Addr // what is sent from: inet_saddr
+	givenIP   bool      // by bind, so that disconnecting leaves them
+	givenPort bool
+
 	remote     wire.Addr
 	remotePort uint16
+	scope      int // of a link-local address that it is bound or connected to
+	flow       uint32
 	connected  bool
 
-	ip options
+	ip     options
+	errors errorQueue
 }
 
 func (b *base) init(s *Stack, family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) {
@@ -28,61 +34,305 @@ func (b *base) init(s *Stack, family sockeye.Family, typ sockeye.Type, proto soc
 	b.stack = s
 	b.claim.family = family
 	b.claim.v6only = s.Sysctl.BindV6Only
-	if family == sockeye.AF_INET {
-		b.claim.ip = anyIPv4
-	}
-	b.ip = s.defaultOptions()
+	b.reset()
+	b.ip = defaultOptions()
 }
 
 var anyIPv4 = wire.AddrFrom4([4]byte{})
 
+// any is the unspecified address of the socket's family.
+func (b *base) any() wire.Addr {
+	if b.Family == sockeye.AF_INET {
+		return anyIPv4
+	}
+	return wire.Addr{}
+}
+
+// reset makes the local address unspecified.
+func (b *base) reset() { b.claim.ip, b.source = b.any(), b.any() }
+
 // claimed is for ports.
 func (b *base) claimed() *claim { return &b.claim }
 
-// name is an address of the socket as the program sees it: an IPv6 socket sees
-// IPv4 addresses in their mapped form.
-func (b *base) name(ip wire.Addr, port uint16) sockeye.Sockaddr {
+// name is an address as the program sees it: an IPv6 socket sees IPv4 addresses in
+// their mapped form, and link-local ones with their scope.
+func (b *base) name(ip wire.Addr, port uint16, scope int) sockeye.Sockaddr {
 	if b.Family == sockeye.AF_INET {
 		return sockeye.SockaddrInet4(ip.As4(), port)
 	}
-	scope := uint32(0)
-	if ip.IsLinkLocal() && !ip.Is4() {
-		scope = uint32(b.claim.ifindex)
+	if ip.Is4() || !ip.IsLinkLocal() && !ip.IsLinkLocalMulticast() {
+		scope = 0
 	}
-	return sockeye.SockaddrInet6(ip.As16(), port, 0, scope)
+	return sockeye.SockaddrInet6(ip.As16(), port, 0, uint32(scope))
 }
 
 // Getsockname is getsockname(2).
-func (b *base) Getsockname() (sockeye.Sockaddr, error) { return b.name(b.claim.ip, b.claim.port), nil }
+func (b *base) Getsockname() (sockeye.Sockaddr, error) {
+	ip := b.claim.ip
+	if ip.IsUnspecified() {
+		ip = b.source
+	}
+	return b.name(ip, b.claim.port, b.scope), nil
+}
 
 // Getpeername is getpeername(2).
 func (b *base) Getpeername() (sockeye.Sockaddr, error) {
-	if !b.connected {
+	if !b.connected || b.remotePort == 0 {
 		return sockeye.Sockaddr{}, syscall.ENOTCONN
 	}
-	return b.name(b.remote, b.remotePort), nil
+	return b.name(b.remote, b.remotePort, b.scope), nil
 }
 
-// address reads a sockaddr that the program gave. An address of the wrong family
-// is EAFNOSUPPORT, one that is no whole sockaddr is EINVAL.
-func (b *base) address(sa sockeye.Sockaddr) (ip wire.Addr, port uint16, err error) {
-	if len(sa.Data()) > 0 {
-		return ip, 0, syscall.EINVAL
+// Listen is listen(2), which only streams know.
+func (b *base) Listen(int) error { return syscall.EOPNOTSUPP }
+
+// Accept is accept(2), which only streams know.
+func (b *base) Accept() (sock.File, sockeye.Sockaddr, error) {
+	return nil, sockeye.Sockaddr{}, syscall.EOPNOTSUPP
+}
+
+// A target is an address that the program gave.
+type target struct {
+	ip    wire.Addr
+	port  uint16
+	scope int
+	flow  uint32
+}
+
+// Lengths of C's sockaddrs. An IPv6 one may lack its scope id (RFC 2133).
+const (
+	sizeofFamily       = 2
+	sizeofSockaddrIn   = 16
+	sizeofSockaddrIn6  = 28
+	sizeofSockaddrRFC6 = 24
+)
+
+// address reads a sockaddr. One that is too short is EINVAL, one of the wrong family
+// is wrong. AF_UNSPEC counts as AF_INET where loose.
+func (b *base) address(sa sockeye.Sockaddr, loose bool, wrong error) (t target, err error) {
+	if b.Family == sockeye.AF_INET6 && sa.Family() != sockeye.AF_INET6 && !raw(sa) {
+		return b.otherFamily(sa, loose, wrong)
+	}
+	if sa.Family() == b.Family && !raw(sa) {
+		t = target{ip: wire.AddrFromNetip(sa.Addr()), port: sa.Port(), scope: int(sa.ScopeID()), flow: sa.Flowinfo()}
+		return t, nil
+	}
+	var space [64]byte
+	c := sa.AppendBytes(space[:0])
+	switch {
+	case b.Family == sockeye.AF_INET && len(c) < sizeofSockaddrIn,
+		b.Family == sockeye.AF_INET6 && len(c) < sizeofSockaddrRFC6:
+		return t, syscall.EINVAL
+	case sa.Family() == b.Family && b.Family == sockeye.AF_INET:
+		return b.address(sockeye.SockaddrBytes(c[:sizeofSockaddrIn]), loose, wrong)
+	case sa.Family() == b.Family:
+		c = append(c, 0, 0, 0, 0)
+		return b.address(sockeye.SockaddrBytes(c[:sizeofSockaddrIn6]), loose, wrong)
+	case loose && b.Family == sockeye.AF_INET && sa.Family() == sockeye.AF_UNSPEC:
+		be := c[2:]
+		return target{ip: wire.AddrFrom4([4]byte(be[2:6])), port: uint16(be[0])<<8 | uint16(be[1])}, nil
+	}
+	return t, wrong
+}
+
+// otherFamily is address for an IPv6 socket that was given a whole sockaddr of
+// another family: datagrams may be sent to AF_INET ones.
+func (b *base) otherFamily(sa sockeye.Sockaddr, loose bool, wrong error) (t target, err error) {
+	switch {
+	case loose && sa.Family() == sockeye.AF_INET && !b.claim.v6only:
+		return target{ip: wire.AddrFromNetip(sa.Addr()), port: sa.Port()}, nil
+	case loose && sa.Family() == sockeye.AF_INET:
+		return t, syscall.ENETUNREACH
+	case len(sa.AppendBytes(nil)) < sizeofSockaddrRFC6:
+		return t, syscall.EINVAL
+	}
+	return t, wrong
+}
+
+// raw tells an address that is no whole sockaddr of its family.
+func raw(sa sockeye.Sockaddr) bool { return len(sa.Data()) > 0 || sa.Family() == sockeye.AF_UNSPEC }
+
+// checkBind tells whether the socket may be bound to an address (inet_addr_valid_or_
+// nonlocal and inet6_bind).
+func (b *base) checkBind(t target, groups bool) error {
+	if t.ip.IsUnspecified() || b.ip.freebind || b.ip.transparent || b.stack.Sysctl.NonlocalBind {
+		return nil
+	}
+	if t.ip.Is4() && b.Family == sockeye.AF_INET6 && b.claim.v6only {
+		return syscall.EINVAL
+	}
+	c, near := b.stack.castOf(t.ip)
+	switch {
+	case c != unicast && (c == multicast || t.ip.Is4()):
+		if groups {
+			return nil
+		}
+		return syscall.EADDRNOTAVAIL
+	case near == nil:
+		return syscall.EADDRNOTAVAIL
+	}
+	return nil
+}
+
+// scoped resolves the scope of a link-local IPv6 address, EINVAL without one.
+func (b *base) scoped(t target) (ifindex int, err error) {
+	if t.ip.Is4() || !t.ip.IsLinkLocal() && !t.ip.IsLinkLocalMulticast() {
+		return b.claim.ifindex, nil
 	}
 	switch {
-	case b.Family == sockeye.AF_INET && sa.Family() == sockeye.AF_INET:
-		return wire.AddrFromNetip(sa.Addr()), sa.Port(), nil
-	case b.Family == sockeye.AF_INET6 && sa.Family() == sockeye.AF_INET6:
-		ip = wire.AddrFromNetip(sa.Addr())
-		if ip.Is4() && b.claim.v6only {
-			return ip, 0, syscall.ENETUNREACH
-		}
-		return ip, sa.Port(), nil
+	case t.scope != 0 && b.claim.ifindex != 0 && t.scope != b.claim.ifindex:
+		return 0, syscall.EINVAL
+	case t.scope != 0:
+		return t.scope, nil
+	case b.claim.ifindex == 0 && t.ip.IsMulticast():
+		return b.ip.multicastIf, nil
 	}
-	return ip, 0, syscall.EAFNOSUPPORT
+	return b.claim.ifindex, nil
 }
 
-// way is what the socket asks of a route.
-func (b *base) way() way {
-	return way{src: b.claim.ip, ifindex: b.claim.ifindex, onLink: b.Opt.DontRoute, multicast: b.ip.multicastIf}
+// setLocal binds the socket to an address; the port is claimed elsewhere.
+func (b *base) setLocal(t target) {
+	b.claim.ip, b.source = t.ip, t.ip
+	if t.ip.IsUnspecified() && b.Family == sockeye.AF_INET6 && t.ip.Is4() {
+		b.claim.ip = t.ip // ::ffff:0.0.0.0 takes IPv4 alone
+	}
+	if c, _ := b.stack.castOf(t.ip); c != unicast {
+		b.source = b.any()
+	}
+	if !t.ip.IsUnspecified() && !t.ip.Is4() {
+		b.claim.v6only = true
+	}
+}
+
+// mayUse tells whether the program may take a port (ip_unprivileged_port_start).
+func (b *base) mayUse(port uint16) bool {
+	return port == 0 || port >= b.stack.Sysctl.UnprivilegedPortStart || b.Host.Privileged
+}
+
+// portRange is where the socket's ephemeral ports come from: ip_local_port_range, and
+// IP_LOCAL_PORT_RANGE within it.
+func (b *base) portRange() (low, high uint16) {
+	r := b.stack.Sysctl.LocalPortRange
+	low, high = r[0], r[1]
+	if l := uint16(b.ip.portRange); l >= low && l <= high {
+		low = l
+	}
+	if h := uint16(b.ip.portRange >> 16); h >= low && h <= high {
+		high = h
+	}
+	return low, high
+}
+
+// connectTo fixes the peer (__ip4_datagram_connect and __ip6_datagram_connect).
+func (b *base) connectTo(t target) error {
+	if t.ip.Is4() && b.Family == sockeye.AF_INET6 && b.claim.v6only {
+		return syscall.ENETUNREACH
+	}
+	if t.ip.IsUnspecified() && b.Family == sockeye.AF_INET6 {
+		t.ip = loopbackOf(b.claim.ip)
+	}
+	ifindex, err := b.scoped(t)
+	if err != nil {
+		return err
+	}
+	if !t.ip.Is4() && t.ip.IsLinkLocal() && ifindex == 0 {
+		return syscall.EINVAL
+	}
+	w := b.way(t.ip)
+	if ifindex != 0 {
+		w.ifindex = ifindex
+	}
+	p, err := b.stack.find(t.ip, w)
+	if err != nil {
+		return err
+	}
+	if p.cast == broadcast && !b.Opt.Broadcast {
+		return syscall.EACCES
+	}
+	if t.scope != 0 && ifindex == t.scope {
+		b.claim.ifindex, b.scope = ifindex, ifindex
+	}
+	if b.source.IsUnspecified() {
+		b.source = p.src
+	}
+	if b.claim.ip.IsUnspecified() {
+		b.claim.ip = p.src
+	}
+	b.remote, b.remotePort, b.flow, b.connected = p.dst, t.port, t.flow, true
+	return nil
+}
+
+// disconnect takes the peer away, and what connecting made of the local address
+// (__udp_disconnect).
+func (b *base) disconnect() {
+	b.connected, b.remote, b.remotePort = false, wire.Addr{}, 0
+	b.claim.ifindex = 0
+	if !b.givenIP {
+		b.reset()
+	}
+}
+
+// Shutdown is shutdown(2), inet_shutdown. Without a peer it takes effect all the same.
+func (b *base) Shutdown(how sockeye.How) error {
+	if how < sockeye.SHUT_RD || how > sockeye.SHUT_RDWR {
+		return syscall.EINVAL
+	}
+	b.Shut |= sock.Shut(how) + 1 // which makes the two bits of it
+	b.WakeAll()
+	if !b.connected {
+		return syscall.ENOTCONN
+	}
+	return nil
+}
+
+// way is what the socket asks of a route to dst.
+func (b *base) way(dst wire.Addr) way {
+	w := way{
+		src: b.source, ifindex: b.claim.ifindex, onLink: b.Opt.DontRoute,
+		anySrc: b.ip.transparent || b.ip.hdrIncl || b.ip.freebind, noLoop: !b.ip.multicastLoop,
+	}
+	switch {
+	case dst.IsMulticast():
+		if w.ifindex == 0 {
+			w.ifindex = b.ip.multicastIf
+		}
+		if w.src.IsUnspecified() && dst.Is4() {
+			w.src = b.ip.multicastSrc
+		}
+	case w.ifindex == 0:
+		w.ifindex = b.ip.unicastIf
+	}
+	if w.src.Is4() != dst.Is4() && w.src.IsUnspecified() {
+		w.src = wire.Addr{}
+		if dst.Is4() {
+			w.src = anyIPv4
+		}
+	}
+	return w
+}
+
+// takes tells how well a packet to the socket's port fits it (compute_score in
+// net/ipv4/udp.c); 0: not at all.
+func (b *base) takes(h *header, sport uint16) int {
+	c := &b.claim
+	score := 1
+	switch {
+	case c.ifindex != 0 && c.ifindex != h.iface.Index, !c.takes(h.dst):
+		return 0
+	case c.ifindex != 0:
+		score += 4
+	}
+	if c.family == sockeye.AF_INET && h.dst.Is4() {
+		score++
+	}
+	if !c.ip.IsUnspecified() {
+		score += 4
+	}
+	if b.connected {
+		if b.remote != h.src || b.remotePort != 0 && b.remotePort != sport {
+			return 0
+		}
+		score += 8
+	}
+	return score
 }

@@ -16,14 +16,18 @@ type Stack struct {
 
 	host   *sock.Host
 	loop   *event.Loop
+	seed   uint64
 	rand   *rand.Rand
 	ifaces []*Iface // by index, from 1
 	routes []Route  // the longest prefix first, then the lowest metric
+	mtus   pathMTUs
+	parts  reassembly
 
-	raw  []*Raw
-	udp  ports
-	ping ports
-	ids  uint16 // of packets that may be fragmented
+	raw     []*Raw
+	udp     ports[*UDP]
+	ping    ports[*Ping]
+	ids     uint32 // of packets that may be fragmented
+	scratch []byte
 }
 
 // A Sysctl holds the settings of /proc/sys/net/ipv4 and ipv6 (ip-sysctl.rst in Linux's
@@ -36,6 +40,7 @@ type Sysctl struct {
 	PingGroupRange        [2]uint32 // ping_group_range
 	Forwarding            bool      // ip_forward, conf.all.forwarding
 	BindV6Only            bool      // bindv6only
+	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
 }
 
@@ -55,11 +60,27 @@ func DefaultSysctl() Sysctl {
 func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	s := &Stack{
 		Sysctl: DefaultSysctl(),
-		host:   h, loop: loop,
+		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
+		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
+		mtus: make(pathMTUs),
 	}
+	s.ids = s.rand.Uint32()
+	s.parts.init(s)
+	h.Carry = loop.Run
 	lo := s.AddIface("lo", link.Loopback(loop))
 	lo.AddAddr(wire.AddrFrom4([4]byte{127, 0, 0, 1}), 8)
 	lo.AddAddr(wire.AddrFrom16([16]byte{15: 1}), 128)
 	return s
+}
+
+// Close unplugs the host from its links, and forgets what waits for a time.
+func (s *Stack) Close() {
+	s.parts.close()
+	for _, i := range s.ifaces {
+		i.Up = false
+		i.port.Attach(nil)
+		i.port.Close()
+		i.forgetNeighbours()
+	}
 }

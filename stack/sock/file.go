@@ -69,7 +69,16 @@ func (d *Descriptor) enter() bool {
 	return true
 }
 
-func (d *Descriptor) leave() { d.base.Host.Unlock() }
+// leave ends a call: it unlocks the host, and the caller carries what was sent.
+func (d *Descriptor) leave() {
+	h := d.base.Host
+	pending := h.Pending
+	h.Pending = false
+	h.Unlock()
+	if pending {
+		h.Carry()
+	}
+}
 
 // Close gives the number back and, if no other descriptor names the socket,
 // ends it.

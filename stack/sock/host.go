@@ -18,6 +18,11 @@ type Host struct {
 	// CAP_NET_BIND_SERVICE for.
 	Privileged bool
 
+	// Pending says that a call has left packets at a link. Carry, which needs no
+	// lock, takes them where they go.
+	Pending bool
+	Carry   func()
+
 	fds  []bool // descriptors in use
 	free int    // the lowest that may be free
 

@@ -1,0 +1,305 @@
+package inet
+
+import (
+	"encoding/binary"
+	"syscall"
+	"time"
+
+	"sockeye"
+	"sockeye/stack/sock"
+	"sockeye/wire"
+)
+
+// A control fills in the ancillary data of a message that is received. What has no
+// room makes MSG_CTRUNC; the first to lack some is cut (put_cmsg in net/core/scm.c).
+type control struct {
+	m    *sockeye.Message
+	room int
+	b    []byte
+}
+
+func newControl(m *sockeye.Message) control { return control{m, len(m.Control), m.Control[:0]} }
+
+func (c *control) done() { c.m.ControlN = len(c.b) }
+
+const cmsgHeader = 16
+
+func (c *control) bytes(level, typ int, data []byte) {
+	left := c.room - len(c.b)
+	if left < cmsgHeader {
+		c.m.Flags |= sockeye.MSG_CTRUNC
+		return
+	}
+	if cmsgHeader+len(data) > left {
+		c.m.Flags |= sockeye.MSG_CTRUNC
+		data = data[:left-cmsgHeader]
+	}
+	var space [cmsgHeader + 64]byte
+	all := sockeye.AppendControl(space[:0], level, typ, data)
+	c.b = append(c.b, all[:min(len(all), left)]...)
+}
+
+func (c *control) int(level, typ, v int) {
+	c.bytes(level, typ, binary.NativeEndian.AppendUint32(make([]byte, 0, 4), uint32(v)))
+}
+
+// tellAll adds the ancillary data that the socket asked for: of SOL_SOCKET, UDP_GRO,
+// and IP's.
+func tellAll(b *mailbox, m *sockeye.Message, d *datagram) {
+	if len(m.Control) == 0 && !b.wantsControl() {
+		return
+	}
+	c := newControl(m)
+	b.tellSocket(&c, d)
+	if d.segment != 0 {
+		c.int(sockeye.SOL_UDP, sockeye.UDP_GRO.Name, d.segment)
+	}
+	if b.Family == sockeye.AF_INET6 {
+		b.tell6(&c, d)
+	}
+	if d.h.dst.Is4() {
+		b.tell4(&c, d)
+	}
+	c.done()
+}
+
+func (b *base) wantsControl() bool {
+	return b.Opt.Timestamp || b.Opt.TimestampNS || b.Opt.RxqOvfl || b.ip.recv != 0
+}
+
+// tellSocket is sock_recv_cmsgs.
+func (b *base) tellSocket(c *control, d *datagram) {
+	if b.Opt.Timestamp || b.Opt.TimestampNS {
+		at := d.at
+		if at.IsZero() {
+			at = time.Now()
+		}
+		var v [16]byte
+		binary.NativeEndian.PutUint64(v[:], uint64(at.Unix()))
+		if b.Opt.TimestampNS {
+			binary.NativeEndian.PutUint64(v[8:], uint64(at.Nanosecond()))
+			c.bytes(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMPNS, v[:])
+		} else {
+			binary.NativeEndian.PutUint64(v[8:], uint64(at.Nanosecond()/1000))
+			c.bytes(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMP, v[:])
+		}
+	}
+	if b.Opt.RxqOvfl && d.drops > 0 {
+		c.int(sockeye.SOL_SOCKET, sockeye.SO_RXQ_OVFL.Name, int(d.drops))
+	}
+}
+
+// tell4 is ip_cmsg_recv_offset.
+func (b *base) tell4(c *control, d *datagram) {
+	h := &d.h
+	if b.ip.has(recvPktinfo) {
+		local := h.dst
+		if h.cast != unicast {
+			local, _ = h.iface.source(h.src)
+		}
+		v := binary.NativeEndian.AppendUint32(make([]byte, 0, 12), uint32(h.iface.Index))
+		c.bytes(sockeye.SOL_IP, sockeye.IP_PKTINFO.Name, h.dst.Append(local.Append(v)))
+	}
+	if b.ip.has(recvTTL) {
+		c.int(sockeye.SOL_IP, sockeye.IP_TTL.Name, int(h.ttl))
+	}
+	if b.ip.has(recvTOS) {
+		c.bytes(sockeye.SOL_IP, sockeye.IP_TOS.Name, []byte{byte(h.tos)})
+	}
+	if b.ip.has(recvOpts) && len(h.options) > 0 {
+		c.bytes(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options)
+	}
+	if b.ip.has(recvOrigDst) {
+		v := sockeye.SockaddrInet4(h.dst.As4(), d.dstPort).AppendBytes(make([]byte, 0, sizeofSockaddrIn))
+		c.bytes(sockeye.SOL_IP, sockeye.IP_RECVORIGDSTADDR.Name, v)
+	}
+	if b.ip.has(recvFragSize) && h.fragSize != 0 {
+		c.int(sockeye.SOL_IP, sockeye.IP_RECVFRAGSIZE.Name, h.fragSize)
+	}
+}
+
+// tell6 is ip6_datagram_recv_common_ctl and, for IPv6 packets, _specific_ctl.
+func (b *base) tell6(c *control, d *datagram) {
+	h := &d.h
+	if b.ip.has(recvPktinfo6) {
+		v := h.dst.As16()
+		c.bytes(sockeye.SOL_IPV6, sockeye.IPV6_PKTINFO.Name,
+			binary.NativeEndian.AppendUint32(append(make([]byte, 0, 20), v[:]...), uint32(h.iface.Index)))
+	}
+	if h.dst.Is4() {
+		return
+	}
+	if b.ip.has(recvHopLimit) {
+		c.int(sockeye.SOL_IPV6, sockeye.IPV6_HOPLIMIT.Name, int(h.ttl))
+	}
+	if b.ip.has(recvTClass) {
+		c.int(sockeye.SOL_IPV6, sockeye.IPV6_TCLASS.Name, int(h.tos))
+	}
+	if b.ip.has(recvFlow) && h.flow != 0 {
+		c.bytes(sockeye.SOL_IPV6, ipv6FlowInfo, binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(h.tos)<<20|h.flow))
+	}
+	if b.ip.has(recvOrigDst6) {
+		v := sockeye.SockaddrInet6(h.dst.As16(), d.dstPort, 0, 0).AppendBytes(make([]byte, 0, sizeofSockaddrIn6))
+		c.bytes(sockeye.SOL_IPV6, sockeye.IPV6_RECVORIGDSTADDR.Name, v)
+	}
+	if b.ip.has(recvFragSize6) && h.fragSize != 0 {
+		c.int(sockeye.SOL_IPV6, sockeye.IPV6_RECVFRAGSIZE.Name, h.fragSize)
+	}
+}
+
+const ipv6FlowInfo = 11 // IPV6_FLOWINFO
+
+// A wish is what the ancillary data of a send asks for, or else the socket's options.
+type wish struct {
+	src      wire.Addr
+	ifindex  int
+	ttl      int // -1: the socket's
+	tos      int // -1: the socket's
+	segment  int
+	dontFrag bool
+}
+
+// wishes reads the ancillary data of a send to an address (ip_cmsg_send,
+// ip6_datagram_send_ctl, udp_cmsg_send, __sock_cmsg_send).
+func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err error) {
+	w = wish{ttl: -1, tos: -1, segment: segment, dontFrag: b.ip.dontFrag}
+	if len(m.Control) == 0 {
+		return w, nil
+	}
+	for c := range sockeye.ControlMessages(m.Control) {
+		switch c.Level {
+		case sockeye.SOL_SOCKET:
+			err = b.wishSocket(c)
+		case sockeye.SOL_UDP:
+			if b.Proto != sockeye.IPPROTO_UDP {
+				continue
+			}
+			if c.Type != sockeye.UDP_SEGMENT.Name || len(c.Data) != 2 {
+				return w, syscall.EINVAL
+			}
+			w.segment = int(binary.NativeEndian.Uint16(c.Data))
+		case sockeye.SOL_IP:
+			if ip4 {
+				err = w.wish4(c)
+			}
+		case sockeye.SOL_IPV6:
+			switch {
+			case !ip4:
+				err = b.wish6(&w, c)
+			case b.Family == sockeye.AF_INET6 && c.Type == sockeye.IPV6_PKTINFO.Name:
+				err = w.mapped(c)
+			}
+		}
+		if err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+func (b *base) wishSocket(c sockeye.ControlMessage) error {
+	switch c.Type {
+	case sockeye.SO_MARK.Name:
+		if !b.Host.Privileged {
+			return syscall.EPERM
+		}
+		if len(c.Data) != 4 {
+			return syscall.EINVAL
+		}
+		return nil
+	case sockeye.SCM_RIGHTS, sockeye.SCM_CREDENTIALS: // of unix sockets
+		return nil
+	}
+	return syscall.EINVAL
+}
+
+func (w *wish) wish4(c sockeye.ControlMessage) error {
+	v, ok := c.Int()
+	switch c.Type {
+	case sockeye.IP_PKTINFO.Name:
+		if len(c.Data) != 12 {
+			return syscall.EINVAL
+		}
+		if v != 0 {
+			w.ifindex = v
+		}
+		w.src = wire.AddrFrom4([4]byte(c.Data[4:8]))
+		return nil
+	case sockeye.IP_TTL.Name:
+		if len(c.Data) != 4 || v < 1 || v > 255 {
+			return syscall.EINVAL
+		}
+		w.ttl = v
+		return nil
+	case sockeye.IP_TOS.Name:
+		if !ok || len(c.Data) != 4 && len(c.Data) != 1 || v < 0 || v > 255 {
+			return syscall.EINVAL
+		}
+		w.tos = v
+		return nil
+	}
+	return syscall.EINVAL
+}
+
+// mapped takes IPV6_PKTINFO with an IPv4-mapped address for what is sent to IPv4.
+func (w *wish) mapped(c sockeye.ControlMessage) error {
+	if len(c.Data) < 20 {
+		return syscall.EINVAL
+	}
+	src := wire.AddrFrom16([16]byte(c.Data))
+	if !src.Is4() {
+		return syscall.EINVAL
+	}
+	w.src = src
+	if v := int(binary.NativeEndian.Uint32(c.Data[16:])); v != 0 {
+		w.ifindex = v
+	}
+	return nil
+}
+
+func (b *base) wish6(w *wish, c sockeye.ControlMessage) error {
+	switch c.Type {
+	case sockeye.IPV6_PKTINFO.Name:
+		if len(c.Data) < 20 {
+			return syscall.EINVAL
+		}
+		v := int(binary.NativeEndian.Uint32(c.Data[16:]))
+		if v != 0 && b.claim.ifindex != 0 && v != b.claim.ifindex {
+			return syscall.EINVAL
+		}
+		if v != 0 {
+			w.ifindex = v
+		}
+		src := wire.AddrFrom16([16]byte(c.Data))
+		if src.IsUnspecified() {
+			return nil
+		}
+		if v != 0 && b.stack.Iface(v) == nil {
+			return syscall.ENODEV
+		}
+		if v == 0 && src.IsLinkLocal() || b.stack.local(src) == nil && !b.ip.freebind && !b.ip.transparent {
+			return syscall.EINVAL
+		}
+		w.src = src
+		return nil
+	case sockeye.IPV6_HOPLIMIT.Name, sockeye.IPV6_TCLASS.Name:
+		v, err := sock.Int(c.Data)
+		if err != nil || len(c.Data) != 4 || v < -1 || v > 255 {
+			return syscall.EINVAL
+		}
+		if c.Type == sockeye.IPV6_HOPLIMIT.Name {
+			w.ttl = v
+		} else {
+			w.tos = v
+		}
+		return nil
+	case sockeye.IPV6_DONTFRAG.Name:
+		v, err := sock.Int(c.Data)
+		if err != nil || len(c.Data) != 4 || v != 0 && v != 1 {
+			return syscall.EINVAL
+		}
+		w.dontFrag = v != 0
+		return nil
+	}
+	return syscall.EINVAL
+}

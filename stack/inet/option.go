@@ -1,0 +1,324 @@
+package inet
+
+import (
+	"encoding/binary"
+	"strings"
+	"syscall"
+
+	"sockeye"
+	"sockeye/stack/sock"
+	"sockeye/wire"
+)
+
+// options are those of IPPROTO_IP and IPPROTO_IPV6.
+type options struct {
+	tos, ttl     int // ttl 0: the host's
+	minTTL       uint8
+	mtuDiscover  int
+	recvErr      bool
+	rfc4884      bool
+	hdrIncl      bool
+	freebind     bool
+	transparent  bool
+	noDefrag     bool
+	bindNoPort   bool
+	portRange    uint32
+	options      []byte
+	multicastTTL int
+
+	tclass, hopLimit int // -1: the host's
+	minHopCount      int
+	multicastHops    int
+	mtuDiscover6     int
+	mtu6             int
+	recvErr6         bool
+	rfc4884in6       bool
+	dontFrag         bool
+	autoFlowLabel    bool
+	flowInfoSend     bool
+	preferences      int
+
+	multicastIf   int
+	multicastSrc  wire.Addr // IP_MULTICAST_IF by address
+	unicastIf     int
+	multicastLoop bool
+	multicastAll  bool
+
+	recv   want
+	groups []membership
+}
+
+func defaultOptions() options {
+	return options{
+		mtuDiscover: sockeye.IP_PMTUDISC_WANT, mtuDiscover6: sockeye.IP_PMTUDISC_WANT,
+		tclass: -1, hopLimit: -1, multicastTTL: 1, multicastHops: 1, multicastLoop: true, multicastAll: true,
+		multicastSrc: anyIPv4, autoFlowLabel: true,
+	}
+}
+
+// A want is a set of the ancillary data that a socket asked to receive.
+type want uint32
+
+// What there is to receive.
+const (
+	recvPktinfo want = 1 << iota
+	recvTTL
+	recvTOS
+	recvOpts
+	recvRetOpts
+	recvOrigDst
+	recvFragSize
+	recvPktinfo6
+	recvHopLimit
+	recvTClass
+	recvFlow
+	recvOrigDst6
+	recvFragSize6
+	recvPathMTU
+)
+
+func (o *options) has(w want) bool { return o.recv&w != 0 }
+
+// An option is one whose value is an int. Without set it can't be set (ENOPROTOOPT).
+type option struct {
+	get func(b *base) (int, error)
+	set func(b *base, v int) error
+}
+
+// flag is a boolean; bit is one of the ancillary data; bounded takes only so much.
+func flag(field func(*options) *bool) option {
+	return option{
+		get: func(b *base) (int, error) { return b2i(*field(&b.ip)), nil },
+		set: func(b *base, v int) error { *field(&b.ip) = v != 0; return nil },
+	}
+}
+
+func bit(w want) option {
+	return option{
+		get: func(b *base) (int, error) { return b2i(b.ip.has(w)), nil },
+		set: func(b *base, v int) error {
+			b.ip.recv &^= w
+			if v != 0 {
+				b.ip.recv |= w
+			}
+			return nil
+		},
+	}
+}
+
+func bounded(least, most int, field func(*options) *int) option {
+	return option{
+		get: func(b *base) (int, error) { return *field(&b.ip), nil },
+		set: func(b *base, v int) error {
+			if v < least || v > most {
+				return syscall.EINVAL
+			}
+			*field(&b.ip) = v
+			return nil
+		},
+	}
+}
+
+// zeroOrOne is o with no other values.
+func zeroOrOne(o option) option {
+	set := o.set
+	o.set = func(b *base, v int) error {
+		if v != 0 && v != 1 {
+			return syscall.EINVAL
+		}
+		return set(b, v)
+	}
+	return o
+}
+
+// privileged is o with EPERM for others, unless it is to be turned off.
+func privileged(o option) option {
+	set := o.set
+	o.set = func(b *base, v int) error {
+		if v != 0 && !b.Host.Privileged {
+			return syscall.EPERM
+		}
+		return set(b, v)
+	}
+	return o
+}
+
+// of is o for sockets of one type alone; others answer wrong.
+func of(typ sockeye.Type, wrong error, o option) option {
+	set := o.set
+	o.set = func(b *base, v int) error {
+		if b.Type != typ {
+			return wrong
+		}
+		return set(b, v)
+	}
+	return o
+}
+
+// purging is o, which throws the queue of errors away when it is turned off.
+func purging(o option) option {
+	set := o.set
+	o.set = func(b *base, v int) error {
+		if v == 0 {
+			b.errors = nil
+		}
+		return set(b, v)
+	}
+	return o
+}
+
+// ifIndex is an interface's index in network order: IP_UNICAST_IF.
+func ifIndex() option {
+	swap := func(v int) int {
+		return int(int32(binary.BigEndian.Uint32(binary.NativeEndian.AppendUint32(nil, uint32(v)))))
+	}
+	return option{
+		get: func(b *base) (int, error) { return swap(b.ip.unicastIf), nil },
+		set: func(b *base, v int) error {
+			v = swap(v)
+			if v != 0 && b.stack.Iface(v) == nil {
+				return syscall.EADDRNOTAVAIL
+			}
+			if b.claim.ifindex != 0 && v != 0 && v != b.claim.ifindex {
+				return syscall.EINVAL
+			}
+			b.ip.unicastIf = v
+			return nil
+		},
+	}
+}
+
+// pathMTU is IP_MTU and IPV6_MTU: that of the path to the peer.
+func (b *base) pathMTU() (int, error) {
+	if !b.connected {
+		return 0, syscall.ENOTCONN
+	}
+	p, err := b.stack.find(b.remote, b.way(b.remote))
+	if err != nil {
+		return 0, syscall.ENOTCONN
+	}
+	return p.mtu, nil
+}
+
+// getsockopt is getsockopt(2) of the levels that all sockets have.
+func (b *base) getsockopt(level, name int, val []byte) (int, error) {
+	switch {
+	case level == sockeye.SOL_SOCKET:
+		return b.getSocket(name, val)
+	case level == sockeye.SOL_IP && b.hasIP():
+		return b.get4(name, val)
+	case level == sockeye.SOL_IPV6 && b.Family == sockeye.AF_INET6:
+		return b.get6(name, val)
+	case level == sockeye.SOL_IP || level == sockeye.SOL_IPV6 || level >= 0:
+		return 0, syscall.ENOPROTOOPT
+	}
+	return 0, syscall.ENOPROTOOPT
+}
+
+// setsockopt is setsockopt(2) of those levels.
+func (b *base) setsockopt(level, name int, val []byte) error {
+	switch {
+	case level == sockeye.SOL_SOCKET:
+		return b.setSocket(name, val)
+	case level == sockeye.SOL_IP && b.hasIP():
+		return b.set4(name, val)
+	case level == sockeye.SOL_IPV6 && b.Family == sockeye.AF_INET6:
+		return b.set6(name, val)
+	}
+	return syscall.ENOPROTOOPT
+}
+
+// hasIP tells whether the socket has the options of IPPROTO_IP: IPv6's that can send
+// to IPv4 do.
+func (b *base) hasIP() bool { return b.Family == sockeye.AF_INET || b.Type != sockeye.SOCK_RAW }
+
+// getSocket adds to the options of SOL_SOCKET those that only these sockets have.
+func (b *base) getSocket(name int, val []byte) (int, error) {
+	switch name {
+	case sockeye.SO_REUSEPORT.Name:
+		return sock.PutBool(val, b.claim.share)
+	case sockeye.SO_ACCEPTCONN.Name:
+		return sock.PutBool(val, false)
+	case sockeye.SO_PEEK_OFF.Name:
+		return sock.PutInt(val, b.Opt.PeekOff)
+	case sockeye.SO_BINDTOIFINDEX.Name:
+		return sock.PutInt(val, b.claim.ifindex)
+	case sockeye.SO_BINDTODEVICE.Name:
+		i := b.stack.Iface(b.claim.ifindex)
+		if i == nil {
+			return 0, nil
+		}
+		if len(val) < maxIfaceName {
+			return 0, syscall.EINVAL
+		}
+		return copy(val, i.Name+"\x00"), nil
+	case sockeye.SO_PEERNAME.Name:
+		sa, err := b.Getpeername()
+		if err != nil {
+			return 0, err
+		}
+		return copy(val, sa.AppendBytes(nil)), nil
+	}
+	return b.GetSockopt(name, val)
+}
+
+const maxIfaceName = 16 // IFNAMSIZ
+
+// setSocket is getSocket's counterpart.
+func (b *base) setSocket(name int, val []byte) error {
+	if name == sockeye.SO_BINDTODEVICE.Name {
+		return b.bindToDevice(val)
+	}
+	v, err := sock.Int(val)
+	switch name {
+	case sockeye.SO_REUSEPORT.Name, sockeye.SO_PEEK_OFF.Name, sockeye.SO_BINDTOIFINDEX.Name, sockeye.SO_REUSEADDR.Name:
+		if err != nil {
+			return err
+		}
+	default:
+		return b.SetSockopt(name, val)
+	}
+	switch name {
+	case sockeye.SO_REUSEADDR.Name:
+		b.claim.reuse = v != 0
+		return b.SetSockopt(name, val)
+	case sockeye.SO_REUSEPORT.Name:
+		b.claim.share = v != 0
+	case sockeye.SO_PEEK_OFF.Name:
+		if v < -1 {
+			return syscall.EINVAL
+		}
+		b.Opt.PeekOff = v
+	case sockeye.SO_BINDTOIFINDEX.Name:
+		if v < 0 {
+			return syscall.EINVAL
+		}
+		return b.bindToIface(v)
+	}
+	return nil
+}
+
+// bindToDevice is sock_setbindtodevice.
+func (b *base) bindToDevice(val []byte) error {
+	name, _, _ := strings.Cut(string(val[:min(len(val), maxIfaceName-1)]), "\x00")
+	if name == "" {
+		return b.bindToIface(0)
+	}
+	i := b.stack.IfaceByName(name)
+	if i == nil {
+		return syscall.ENODEV
+	}
+	return b.bindToIface(i.Index)
+}
+
+// bindToIface needs privilege to change what is bound already.
+func (b *base) bindToIface(index int) error {
+	if b.claim.ifindex != 0 && !b.Host.Privileged {
+		return syscall.EPERM
+	}
+	if index != 0 && b.stack.Iface(index) == nil {
+		return syscall.ENODEV
+	}
+	b.claim.ifindex = index
+	return nil
+}

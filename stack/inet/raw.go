@@ -1,0 +1,348 @@
+package inet
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	"sockeye"
+	"sockeye/packet"
+	"sockeye/stack/sock"
+	"sockeye/wire"
+)
+
+// A Raw is a raw socket (raw(7)).
+type Raw struct {
+	mailbox
+	filter   sockeye.ICMPFilter
+	checksum int // IPV6_CHECKSUM: where in the packet it is; -1: nowhere
+}
+
+// OpenRaw makes a raw socket for a protocol, of any number.
+func (s *Stack) OpenRaw(family sockeye.Family, proto sockeye.Protocol) *Raw {
+	r := &Raw{checksum: -1}
+	r.init(s, family, sockeye.SOCK_RAW, proto)
+	r.ip.hdrIncl = proto == sockeye.IPPROTO_RAW
+	r.claim.port = uint16(proto) // as getsockname(2) tells
+	if family == sockeye.AF_INET6 && proto == sockeye.IPPROTO_ICMPV6 {
+		r.checksum = icmpChecksumAt
+	}
+	s.raw = append(s.raw, r)
+	return r
+}
+
+const icmpChecksumAt = 2
+
+// Bind is raw_bind and rawv6_bind.
+func (r *Raw) Bind(sa sockeye.Sockaddr) error {
+	six := r.Family == sockeye.AF_INET6
+	if r.connected && !six {
+		return syscall.EINVAL
+	}
+	t, err := r.address(sa, false, syscall.EINVAL)
+	switch {
+	case err != nil:
+		return err
+	case six && t.ip.Is4():
+		return syscall.EADDRNOTAVAIL
+	case r.connected:
+		return syscall.EINVAL
+	}
+	ifindex, err := r.scoped(t)
+	if err == nil && !t.ip.Is4() && t.ip.IsLinkLocal() && ifindex == 0 {
+		err = syscall.EINVAL
+	}
+	if err == nil {
+		err = r.checkBind(t, true)
+	}
+	if err != nil {
+		return err
+	}
+	if !t.ip.Is4() && t.ip.IsLinkLocal() {
+		r.claim.ifindex, r.scope = ifindex, ifindex
+	}
+	r.setLocal(t)
+	r.givenIP = !t.ip.IsUnspecified()
+	return nil
+}
+
+// Connect is connect(2).
+func (r *Raw) Connect(sa sockeye.Sockaddr) error {
+	if len(sa.AppendBytes(nil)) == 1 {
+		return syscall.EINVAL
+	}
+	if sa.Family() == sockeye.AF_UNSPEC {
+		r.disconnect()
+		return nil
+	}
+	t, err := r.address(sa, false, syscall.EAFNOSUPPORT)
+	if err != nil {
+		return err
+	}
+	return r.connectTo(t)
+}
+
+// Sendmsg is raw_sendmsg and rawv6_sendmsg.
+func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	m.N = 0
+	n := m.Len()
+	six := r.Family == sockeye.AF_INET6
+	switch {
+	case n > maxUDP && !six:
+		return syscall.EMSGSIZE
+	case flags&sockeye.MSG_OOB != 0:
+		return syscall.EOPNOTSUPP
+	}
+	t := target{ip: r.remote, scope: r.scope, flow: r.flow}
+	if !m.Name.IsZero() {
+		var err error
+		if t, err = r.address(m.Name, !six, syscall.EAFNOSUPPORT); err != nil {
+			return err
+		}
+		if six && t.port != 0 && t.port != uint16(r.Proto) {
+			return syscall.EINVAL
+		}
+	} else if !r.connected {
+		return syscall.EDESTADDRREQ
+	}
+	wish, err := r.wishes(m, 0, !six)
+	if err != nil {
+		return err
+	}
+	w, h, err := r.aim(t, &wish, flags)
+	if err != nil {
+		return err
+	}
+	if err := r.sender(); err != nil {
+		return err
+	}
+	p := packet.NewPacket()
+	p.Sum = packet.SumUnknown
+	gather(p, m.Buffers, n)
+	if r.ip.hdrIncl {
+		err = r.sendWhole(p, n, w, t)
+	} else {
+		h.proto = wire.Protocol(r.Proto)
+		err = r.send(p, n, h, w)
+	}
+	if err == nil {
+		m.N = n
+	}
+	return err
+}
+
+// send sends n bytes behind an IP header of this host's.
+func (r *Raw) send(p *packet.Packet, n int, h header, w path) error {
+	most := wire.MaxIPv6Payload
+	discover := r.ip.mtuDiscover6
+	if h.dst.Is4() {
+		most, discover = wire.MaxIPv4-h.len(), r.ip.mtuDiscover
+		h.df = discover == sockeye.IP_PMTUDISC_DO || discover == sockeye.IP_PMTUDISC_PROBE ||
+			discover == sockeye.IP_PMTUDISC_WANT && h.len()+n <= w.mtu
+	}
+	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT
+	if n > most || whole && h.len()+n > w.mtu {
+		p.Release()
+		return r.tooLong(h.dst, 0, w.mtu)
+	}
+	if r.checksum >= 0 && !h.dst.Is4() {
+		if r.checksum+2 > n {
+			p.Release()
+			return syscall.EINVAL
+		}
+		b := p.Payload[0].Bytes()[r.checksum:]
+		b[0], b[1] = 0, 0
+		sum := wire.PseudoSum(h.src, h.dst, h.proto, n).Add(p.Payload[0].Bytes()).Checksum()
+		if sum == 0 {
+			sum = 0xffff
+		}
+		binary.BigEndian.PutUint16(b, sum)
+	}
+	return r.stack.output(p, h, w)
+}
+
+// sendWhole sends a packet with the IP header of the program's (raw_send_hdrinc): the
+// system fills in length, checksum, and a source or identification of zero.
+func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
+	if n > w.mtu {
+		p.Release()
+		return r.tooLong(w.dst, t.port, w.mtu)
+	}
+	least := wire.IPv4Len
+	if !w.dst.Is4() {
+		least = wire.IPv6Len
+	}
+	if !p.Pullup(least) {
+		p.Release()
+		return syscall.EINVAL
+	}
+	h := header{src: w.src, dst: w.dst, ttl: 1}
+	if b := p.Header(); w.dst.Is4() {
+		hlen := int(b[0]&15) * 4
+		if hlen < wire.IPv4Len || !p.Pullup(hlen) {
+			p.Release()
+			return syscall.EINVAL
+		}
+		r.complete(p.Header()[:hlen], n, w)
+	}
+	r.stack.Counters.IPOutRequests++
+	r.stack.transmit(p, &h, w)
+	return nil
+}
+
+// complete fills in what the program left to the system of an IPv4 header.
+func (r *Raw) complete(b []byte, n int, w path) {
+	const length, id, sum, src = 2, 4, 10, 12
+	be := binary.BigEndian
+	be.PutUint16(b[length:], uint16(n))
+	if be.Uint32(b[src:]) == 0 {
+		ip := w.src.As4()
+		copy(b[src:], ip[:])
+	}
+	if be.Uint16(b[id:]) == 0 {
+		r.stack.ids++
+		be.PutUint16(b[id:], uint16(r.stack.ids))
+	}
+	be.PutUint16(b[sum:], 0)
+	be.PutUint16(b[sum:], wire.Sum(0).Add(b).Checksum())
+}
+
+// Recvmsg is recvmsg(2).
+func (r *Raw) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	if flags&sockeye.MSG_OOB != 0 {
+		return syscall.EOPNOTSUPP
+	}
+	return r.receive(m, flags, tellRaw)
+}
+
+func tellRaw(b *mailbox, m *sockeye.Message, d *datagram) {
+	m.Name = b.name(d.h.src, 0, d.h.iface.Index)
+	tellAll(b, m, d)
+}
+
+// Ready is datagram_poll.
+func (r *Raw) Ready() sockeye.Events { return r.ready() }
+
+// Ioctl is raw_ioctl.
+func (r *Raw) Ioctl(req uint) (int, error) { return r.ioctl(req, 0) }
+
+// Release is the last close.
+func (r *Raw) Release() {
+	r.queue.purge()
+	r.leaveGroups()
+	for i, other := range r.stack.raw {
+		if other == r {
+			r.stack.raw = append(r.stack.raw[:i:i], r.stack.raw[i+1:]...)
+			break
+		}
+	}
+	r.WakeAll()
+}
+
+// rawInput gives copies of a packet to the raw sockets that take it, and tells whether
+// there were any.
+func (s *Stack) rawInput(p *packet.Packet, h *header) (taken bool) {
+	for _, r := range s.raw {
+		if r.Proto != sockeye.Protocol(h.proto) || (r.Family == sockeye.AF_INET) != h.dst.Is4() ||
+			r.takes(h, 0) == 0 || h.cast == multicast && !r.allows(h) {
+			continue
+		}
+		taken = true
+		if r.blocks(p) {
+			continue
+		}
+		q := p.Clone()
+		if h.dst.Is4() { // with its IP header
+			q.Push(len(q.NetworkHeader()))
+		}
+		if !r.accept(datagram{p: q, h: *h}) {
+			q.Release()
+		}
+	}
+	return taken
+}
+
+// blocks tells whether the socket's filter holds an ICMP message back (ICMP_FILTER,
+// ICMPV6_FILTER).
+func (r *Raw) blocks(p *packet.Packet) bool {
+	if r.filter == (sockeye.ICMPFilter{}) || !p.Pullup(1) {
+		return false
+	}
+	typ := p.Header()[0]
+	if r.Family == sockeye.AF_INET && typ >= 32 {
+		return false
+	}
+	return r.filter.Blocks(typ)
+}
+
+// rawError tells the raw sockets whose packet an error quotes (raw_err, rawv6_err).
+func (s *Stack) rawError(q *wire.Quote, e icmpError) {
+	for _, r := range s.raw {
+		if r.Proto != sockeye.Protocol(q.Protocol) || (r.Family == sockeye.AF_INET) != q.Dst.Is4() ||
+			!r.claim.takes(q.Src) || r.connected && r.remote != q.Dst {
+			continue
+		}
+		e.payload = quoted(q.Payload, 0)
+		if r.ip.hdrIncl {
+			e.payload = append(quoted(q.Header, 0), q.Payload...)
+		}
+		r.report(e)
+	}
+}
+
+// hasFilter tells whether the socket has the filter of a level.
+func (r *Raw) hasFilter(level, name int) bool {
+	return level == sockeye.SOL_RAW && name == sockeye.ICMP_FILTER.Name && r.Family == sockeye.AF_INET ||
+		level == sockeye.SOL_ICMPV6 && name == sockeye.ICMPV6_FILTER.Name && r.Family == sockeye.AF_INET6
+}
+
+// filterLen is the length of the filter's value.
+func (r *Raw) filterLen() int {
+	if r.Family == sockeye.AF_INET {
+		return 4
+	}
+	return 32
+}
+
+const ipv6Checksum = 7 // IPV6_CHECKSUM
+
+// Getsockopt is getsockopt(2).
+func (r *Raw) Getsockopt(level, name int, val []byte) (int, error) {
+	switch {
+	case r.hasFilter(level, name):
+		if level == sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMP || level != sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMPV6 {
+			return 0, syscall.EOPNOTSUPP
+		}
+		var b []byte
+		for _, w := range r.filter.Blocked {
+			b = binary.NativeEndian.AppendUint32(b, w)
+		}
+		return copy(val, b[:r.filterLen()]), nil
+	case (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW) && name == ipv6Checksum && r.Family == sockeye.AF_INET6:
+		return sock.PutInt(val, r.checksum)
+	}
+	return r.getsockopt(level, name, val)
+}
+
+// Setsockopt is setsockopt(2).
+func (r *Raw) Setsockopt(level, name int, val []byte) error {
+	switch {
+	case r.hasFilter(level, name):
+		if level == sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMP || level != sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMPV6 {
+			return syscall.EOPNOTSUPP
+		}
+		for i := range min(len(val), r.filterLen()) {
+			w := &r.filter.Blocked[i/4]
+			shift := 8 * (i % 4)
+			*w = *w&^(0xff<<shift) | uint32(val[i])<<shift
+		}
+		return nil
+	case (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW) && name == ipv6Checksum && r.Family == sockeye.AF_INET6:
+		v, err := sock.Int(val)
+		if err != nil || v > 0 && v&1 != 0 || r.Proto == sockeye.IPPROTO_ICMPV6 && level == sockeye.SOL_IPV6 {
+			return syscall.EINVAL
+		}
+		r.checksum = max(v, -1)
+		return nil
+	}
+	return r.setsockopt(level, name, val)
+}

@@ -1,0 +1,74 @@
+package stack
+
+import (
+	"fmt"
+	"net/netip"
+
+	"sockeye/link"
+	"sockeye/stack/inet"
+	"sockeye/wire"
+)
+
+// An Interface is a link's end that is plugged into a host, and the addresses that the
+// host has there.
+type Interface struct {
+	Name  string
+	Port  link.Port
+	Addrs []netip.Prefix
+}
+
+// A Route says where packets for a network go: to a gateway, or with none straight to
+// the receiver on an interface. With a gateway the interface may be left out.
+type Route struct {
+	Dst       netip.Prefix // 0.0.0.0/0 and ::/0 are everything
+	Gateway   netip.Addr
+	Interface string
+	Metric    int
+	MTU       int // 0: the interface's
+}
+
+// attach plugs in the interfaces of c, and adds its routes.
+func (h *Host) attach(c Config) {
+	for _, i := range c.Interfaces {
+		iface := h.inet.AddIface(i.Name, i.Port)
+		for _, a := range i.Addrs {
+			iface.AddAddr(wire.AddrFromNetip(a.Addr()), a.Bits())
+		}
+	}
+	for _, r := range c.Routes {
+		if err := h.addRoute(r); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// AddRoute adds a route, like ip-route(8).
+func (h *Host) AddRoute(r Route) error {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	return h.addRoute(r)
+}
+
+func (h *Host) addRoute(r Route) error {
+	add := inet.Route{Dst: wire.AddrFromNetip(r.Dst.Masked().Addr()), Bits: r.Dst.Bits(), Metric: r.Metric, MTU: r.MTU}
+	if r.Gateway.IsValid() {
+		add.Gateway = wire.AddrFromNetip(r.Gateway)
+	}
+	if r.Interface != "" {
+		add.Iface = h.inet.IfaceByName(r.Interface)
+	} else if r.Gateway.IsValid() {
+		add.Iface = h.inet.Towards(add.Gateway)
+	}
+	if add.Iface == nil {
+		return fmt.Errorf("stack: route to %v by way of %v: host %s has no interface that leads there", r.Dst, r.Gateway, h.name)
+	}
+	h.inet.AddRoute(add)
+	return nil
+}
+
+// Counters are the counters of the Internet layer (netstat -s).
+func (h *Host) Counters() inet.Counters {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	return h.inet.Counters
+}
