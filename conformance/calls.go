@@ -297,13 +297,13 @@ func (x *calls) await(f *fd, all Events) {
 	_ = f.String()
 	ctx, cancel := context.WithDeadline(context.Background(), x.deadline)
 	defer cancel()
-	for {
-		missing := all &^ f.s.Ready(all)
-		if missing == 0 {
-			break
-		}
+	for missing := all &^ f.s.Ready(all); missing != 0; missing = all &^ f.s.Ready(all) {
 		fds := []PollFd{{Socket: f.s, Events: missing}}
-		if _, err := x.site.Host.Poll(ctx, fds, -1); err != nil {
+		n, err := x.site.Host.Poll(ctx, fds, -1)
+		if n > 0 && fds[0].Revents&missing == 0 { // POLLERR or POLLHUP, which always count
+			_, err = x.site.Host.Poll(ctx, nil, time.Millisecond)
+		}
+		if err != nil || ctx.Err() != nil {
 			x.log(sprintf("timed out with %v", f.s.Ready(events)), "poll(%v)", f)
 			return
 		}
@@ -317,15 +317,24 @@ func (x *calls) awaitQuietly(f *fd, all Events) { x.quietly(func() { x.await(f, 
 // awaitTCP waits for the state of a TCP connection, of which no event tells.
 // Sockets of other families have no such state, and do not wait.
 func (x *calls) awaitTCP(f *fd, state TCPState) {
-	for f.family != AF_UNIX {
-		if t, err := TCP_INFO.Get(f.s); err != nil || t.State == state {
+	if f.family != AF_UNIX {
+		x.awaitInfo(f, func(t TCPInfo) bool { return t.State == state })
+	}
+}
+
+// awaitInfo waits until a TCP socket is as wanted.
+func (x *calls) awaitInfo(f *fd, wanted func(TCPInfo) bool) {
+	for {
+		t, err := TCP_INFO.Get(f.s)
+		switch {
+		case err != nil:
+			x.fail("TCP_INFO of %v: %v", f, err)
+		case wanted(t):
 			return
+		case time.Now().After(x.deadline):
+			x.fail("socket %v stays in state %v", f, t.State)
 		}
-		if time.Now().After(x.deadline) {
-			x.fail("socket %v did not come to state %v", f, state)
-		}
-		fds := []PollFd{{Socket: f.s}}
-		x.site.Host.Poll(context.Background(), fds, time.Millisecond)
+		x.site.Host.Poll(context.Background(), nil, time.Millisecond)
 	}
 }
 

@@ -102,6 +102,8 @@ func groups() []group {
 		{"states", states()},
 		{"options", options()},
 		{"bind", binds()},
+		{"connect", connects()},
+		{"listen", listens()},
 	}
 }
 
@@ -127,7 +129,7 @@ func (s Scenario) Group() string {
 // patience bounds a scenario: a call that still waits then is logged as "timed
 // out". It is far more than any scenario takes, so that a loaded machine gives
 // the same transcript.
-const patience = 30 * time.Second
+const patience = 3 * time.Second
 
 // Run makes the scenario's calls at the site and gives the transcript, one line
 // for each call. What differs from run to run is told in the order of its
