@@ -270,8 +270,8 @@ func (x *calls) inq(f *fd) int {
 func (x *calls) outq(f *fd) int {
 	n, err := f.s.Outq()
 	value := itoa(n)
-	if f.family == AF_UNIX && n > 0 { // with the kernel's own bookkeeping
-		value = "more than 0"
+	if t, closed := TCP_INFO.Get(f.s); n > 0 && (f.family == AF_UNIX || closed == nil && t.State == TCP_CLOSE) {
+		value = "more than 0" // the kernel's own bookkeeping
 	}
 	x.log(result(err, value), "ioctl(%v, SIOCOUTQ)", f)
 	return n

@@ -74,14 +74,14 @@ func listens() []Scenario {
 			for _, n := range []int{0, 1, 2, 3, -1} {
 				x.section("backlog %d", n)
 				l := x.listening(k, n)
-				for range 5 {
+				for i := range 5 {
 					c := x.opened(k)
 					x.nonblock(c)
 					x.connect(c, x.server(k))
 					if k.is("tcp") {
 						// A refused place leaves the connection half-open; the others
 						// are in the queue before the next one comes.
-						x.settle(c, l)
+						x.settle(c, l, i)
 						x.ready(c)
 					}
 				}
@@ -184,17 +184,17 @@ func (x *calls) nonblocking(k kind) *fd {
 }
 
 // settle waits until a connection that is under way has reached its listener's
-// queue or was left out of it.
-func (x *calls) settle(c, l *fd) {
-	before, err := TCP_INFO.Get(l.s)
+// queue, behind so many others, or was left out of it.
+func (x *calls) settle(c, l *fd, others int) {
+	t, err := TCP_INFO.Get(l.s)
 	if err != nil {
 		x.fail("TCP_INFO of a listener: %v", err)
 	}
-	if before.Unacked > before.Sacked { // full: the SYN is dropped
+	if others > int(t.Sacked) { // the backlog: the SYN is dropped
 		return
 	}
 	x.awaitQuietly(c, POLLOUT)
-	x.awaitQueue(l, before.Unacked+1)
+	x.awaitQueue(l, uint32(others+1))
 }
 
 // awaitQueue waits until so many connections wait at a listener; the events tell
