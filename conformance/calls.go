@@ -301,11 +301,10 @@ func (x *calls) await(f *fd, all Events) {
 		fds := []PollFd{{Socket: f.s, Events: missing}}
 		n, err := x.site.Host.Poll(ctx, fds, -1)
 		if n > 0 && fds[0].Revents&missing == 0 { // POLLERR or POLLHUP, which always count
-			_, err = x.site.Host.Poll(ctx, nil, time.Millisecond)
+			x.pause()
 		}
 		if err != nil || ctx.Err() != nil {
-			x.log(sprintf("timed out with %v", f.s.Ready(events)), "poll(%v)", f)
-			return
+			x.fail("poll(%v, %v) timed out with %v", f, all, f.s.Ready(events))
 		}
 	}
 	x.ready(f)
@@ -334,9 +333,12 @@ func (x *calls) awaitInfo(f *fd, wanted func(TCPInfo) bool) {
 		case time.Now().After(x.deadline):
 			x.fail("socket %v stays in state %v", f, t.State)
 		}
-		x.site.Host.Poll(context.Background(), nil, time.Millisecond)
+		x.pause()
 	}
 }
+
+// pause is for conditions that no event tells of.
+func (x *calls) pause() { x.site.Host.Poll(context.Background(), nil, time.Millisecond) }
 
 // sel is select(2) that does not wait, on one socket in all three sets.
 func (x *calls) sel(f *fd) {
@@ -360,14 +362,16 @@ func (x *calls) chmod(path string, mode uint32) {
 type actor struct {
 	*calls
 	done chan struct{}
+	why  any // what it panicked with
 }
 
 // start makes calls that wait while the scenario goes on. They open no socket
 // but by accept. What they log is told at join.
 func (x *calls) start(f func(y *calls)) *actor {
-	a := &actor{&calls{site: x.site, quiet: x.quiet, shared: x.shared}, make(chan struct{})}
+	a := &actor{calls: &calls{site: x.site, quiet: x.quiet, shared: x.shared}, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
+		defer func() { a.why = recover() }()
 		f(a.calls)
 	}()
 	return a
@@ -377,6 +381,9 @@ func (x *calls) start(f func(y *calls)) *actor {
 func (x *calls) join(a *actor) {
 	<-a.done
 	x.lines = append(x.lines, a.lines...)
+	if a.why != nil {
+		panic(a.why)
+	}
 }
 
 // countPort takes note that a socket has an ephemeral port. The system may give

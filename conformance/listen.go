@@ -32,7 +32,7 @@ func listens() []Scenario {
 		{"accept waits for a connection", func(x *calls, k kind) {
 			l := x.listening(k, 5)
 			c := x.opened(k)
-			waiting := x.start(func(y *calls) { y.quietly(func() { y.recv(y.accept(l), 5, 0) }) })
+			waiting := x.start(func(y *calls) { y.accept(l) })
 			x.connect(c, x.server(k))
 			x.join(waiting)
 		}},
@@ -153,8 +153,8 @@ func listens() []Scenario {
 		}},
 		Scenario{Name: "tcp4/overflow with tcp_abort_on_overflow=1", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_abort_on_overflow=1"}},
 			body: func(x *calls) { overflow(x, tcp4, true) }},
-		Scenario{Name: "tcp4/a full queue without SYN cookies", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_syncookies=0"}}, body: halfOpen},
-		Scenario{Name: "tcp4/a full queue with SYN cookies", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_syncookies=1"}}, body: halfOpen},
+		Scenario{Name: "tcp4/a full queue without SYN cookies", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_syncookies=0"}}, body: func(x *calls) { halfOpen(x, 0) }},
+		Scenario{Name: "tcp4/a full queue with SYN cookies", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_syncookies=1"}}, body: func(x *calls) { halfOpen(x, 2) }},
 		Scenario{Name: "tcp4/SYN cookies always", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_syncookies=2"}}, body: func(x *calls) {
 			_, c, a := x.connected(tcp4)
 			x.send(c, "hello", 0)
@@ -237,8 +237,9 @@ func overflow(x *calls, k kind, aborts bool) {
 	x.get(last, TCP_INFO)
 }
 
-// halfOpen has more handshakes under way than the backlog allows.
-func halfOpen(x *calls) {
+// halfOpen has more handshakes under way than the backlog allows. Those that
+// a cookie made possible are not held open.
+func halfOpen(x *calls, cookies uint32) {
 	l := x.bound(tcp4)
 	x.setInt(l, TCP_DEFER_ACCEPT, 30)
 	x.listen(l, 1)
@@ -246,6 +247,9 @@ func halfOpen(x *calls) {
 		c := x.opened(tcp4)
 		set(x, c, SO_SNDTIMEO, 100*time.Millisecond)
 		x.connect(c, x.server(tcp4))
+	}
+	if cookies > 0 {
+		x.awaitQueue(l, cookies)
 	}
 	x.waiting(l)
 }

@@ -104,6 +104,7 @@ func groups() []group {
 		{"bind", binds()},
 		{"connect", connects()},
 		{"listen", listens()},
+		{"stream", streams()},
 	}
 }
 
@@ -126,8 +127,7 @@ func (s Scenario) Group() string {
 	return group
 }
 
-// patience bounds a scenario: a call that still waits then is logged as "timed
-// out". It is far more than any scenario takes, so that a loaded machine gives
+// patience bounds a scenario: it fails with the call that still waits then. It is far more than any scenario takes, so that a loaded machine gives
 // the same transcript.
 const patience = 3 * time.Second
 
