@@ -36,6 +36,12 @@ type Resolver interface {
 	InterfaceIndex(name string) (int, error)
 }
 
+// An Unlinker is an Engine whose unix sockets leave their paths behind.
+type Unlinker interface {
+	// Unlink removes the path of a unix socket (unlink(2)).
+	Unlink(path string) error
+}
+
 // An Endpoint is one socket of an engine. No method but Wait blocks: a call
 // that would gives EAGAIN, or EINPROGRESS from Connect. All methods may be
 // called at once; after Close they give net.ErrClosed.

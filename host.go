@@ -3,6 +3,7 @@ package sockeye
 import (
 	"context"
 	"net"
+	"syscall"
 )
 
 // A Host is where sockets are opened: the machine itself (package kernel), or a
@@ -72,6 +73,27 @@ func (h *Host) adopt(ep Endpoint) *Socket {
 // Adopt makes a socket of an endpoint. It is for engines that can open sockets
 // by other means than socket(2), such as from a file descriptor.
 func (h *Host) Adopt(ep Endpoint) *Socket { return h.adopt(ep) }
+
+// Unlink removes the path that a unix socket was bound to (unlink(2)), in the
+// file system that the host's unix sockets live in. Until then the path
+// refuses Bind with EADDRINUSE, even if the socket is closed.
+func (h *Host) Unlink(path string) error {
+	if h.tracer != nil {
+		return h.traceUnlink(path)
+	}
+	return h.unlink(path)
+}
+
+func (h *Host) unlink(path string) error {
+	u, ok := h.engine.(Unlinker)
+	if !ok {
+		return &Error{Call: callUnlink.name, Remote: SockaddrUnix(path), Err: syscall.EOPNOTSUPP}
+	}
+	if err := u.Unlink(path); err != nil {
+		return &Error{Call: callUnlink.name, Remote: SockaddrUnix(path), Err: err}
+	}
+	return nil
+}
 
 // resolver is who knows names for this host.
 func (h *Host) resolver() Resolver {

@@ -29,6 +29,34 @@ func (h *Host) Poll(ctx context.Context, fds []PollFd, timeout time.Duration) (i
 }
 
 func (h *Host) poll(ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
+	var deadline time.Time
+	if timeout >= 0 {
+		deadline = time.Now().Add(timeout)
+	}
+	for {
+		closed := countClosed(fds)
+		n, err := h.pollUntil(ctx, fds, deadline)
+		switch {
+		case err == nil || errors.Is(err, os.ErrDeadlineExceeded):
+			return n, nil
+		case errors.Is(err, net.ErrClosed) && countClosed(fds) > closed:
+			// A socket was closed meanwhile, and gives POLLNVAL now.
+		default:
+			return 0, &Error{Call: callPoll.name, Err: closedErrno(err)}
+		}
+	}
+}
+
+func countClosed(fds []PollFd) (n int) {
+	for _, fd := range fds {
+		if fd.Socket != nil && fd.Socket.c.closed.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *Host) pollUntil(ctx context.Context, fds []PollFd, deadline time.Time) (int, error) {
 	eps := make([]Endpoint, 0, len(fds))
 	events := make([]Events, len(fds), 2*len(fds))
 	revents := events[len(fds):cap(events)]
@@ -47,24 +75,14 @@ func (h *Host) poll(ctx context.Context, fds []PollFd, timeout time.Duration) (i
 			eps, at = append(eps, s.c.ep), append(at, i)
 		}
 	}
-	var deadline time.Time
-	switch {
-	case timeout == 0 || closed > 0:
+	if closed > 0 { // there is something to tell already
 		deadline = time.Now()
-	case timeout > 0:
-		deadline = time.Now().Add(timeout)
 	}
 	n, err := h.engine.Poll(ctx, eps, events[:len(eps)], revents[:len(eps)], deadline)
 	for i, r := range revents[:len(eps)] {
 		fds[at[i]].Revents = r
 	}
-	switch {
-	case err == nil || errors.Is(err, os.ErrDeadlineExceeded):
-		return n + closed, nil
-	case errors.Is(err, net.ErrClosed):
-		err = closedErrno(net.ErrClosed)
-	}
-	return 0, &Error{Call: callPoll.name, Err: err}
+	return n + closed, err
 }
 
 // Select is select(2) in terms of Poll: it gives those of the sockets that can

@@ -117,16 +117,18 @@ func (s *Socket) recvmmsg(ms []Message, flags MsgFlags) (int, error) {
 	return n, nil
 }
 
+// doRecvmmsg goes on after a part of the messages, as doSendmmsg does.
 func doRecvmmsg(o *op) error {
-	n, err := o.c.ep.Recvmmsg(o.ms[o.n:], o.flags)
-	for i := range o.ms[o.n : o.n+n] {
-		o.c.adopt(&o.ms[o.n+i])
+	for {
+		n, err := o.c.ep.Recvmmsg(o.ms[o.n:], o.flags)
+		for i := range o.ms[o.n : o.n+n] {
+			o.c.adopt(&o.ms[o.n+i])
+		}
+		o.n += n
+		if err != nil || o.n == len(o.ms) || o.n > 0 && o.flags&MSG_WAITFORONE != 0 {
+			return err
+		}
 	}
-	o.n += n
-	if err != nil || o.n == len(o.ms) || o.n > 0 && o.flags&MSG_WAITFORONE != 0 {
-		return err
-	}
-	return syscall.EAGAIN
 }
 
 // Read is Recv as io.Reader has it: the end of a stream is io.EOF.
@@ -168,7 +170,10 @@ func doRecvFill(o *op) error {
 
 func doRecvmsgFill(o *op) error {
 	if o.flags&MSG_PEEK != 0 {
-		err := o.c.ep.Recvmsg(o.m, o.flags)
+		err := doRecvmsg(o)
+		if err == nil && len(o.m.Rights) > 0 { // the stream pauses here, as below
+			return nil
+		}
 		return o.peeked(o.m.N, err)
 	}
 	for {
@@ -182,7 +187,7 @@ func doRecvmsgFill(o *op) error {
 		}
 		done, err := o.gathered(rest.N, err)
 		o.m.N = o.n
-		if done {
+		if done || len(o.m.Rights) > 0 { // the stream pauses where descriptors came (unix(7))
 			return err
 		}
 	}

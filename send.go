@@ -114,20 +114,27 @@ func (s *Socket) sendmmsg(ms []Message, flags MsgFlags) (int, error) {
 	return n, nil
 }
 
+// doSendmmsg asks again after a part: sendmmsg(2) keeps the error of a message
+// that is not the first for the next call, and no event will tell of it.
 func doSendmmsg(o *op) error {
-	n, err := o.c.ep.Sendmmsg(o.ms[o.n:], o.flags)
-	o.n += n
-	if err == nil && o.n < len(o.ms) {
+	for {
+		n, err := o.c.ep.Sendmmsg(o.ms[o.n:], o.flags)
+		o.n += n
+		if err != nil || o.n == len(o.ms) {
+			return err
+		}
 		o.name = o.ms[o.n].Name
-		return syscall.EAGAIN
 	}
-	return err
 }
 
 func (s *Socket) sendmsgs(ms []Message, flags MsgFlags) (int, error) {
 	for i := range ms {
-		if _, err := s.sendmsg(&ms[i], flags); err != nil {
+		n, err := s.sendmsg(&ms[i], flags)
+		if err != nil {
 			return i, err
+		}
+		if n < ms[i].Len() { // SO_SNDTIMEO: what follows would leave a gap
+			return i + 1, nil
 		}
 	}
 	return len(ms), nil

@@ -244,6 +244,13 @@ func (s *Socket) AtMark() (bool, error) {
 }
 
 func (s *Socket) ioctl(req uint) (int, error) {
+	if s.c.traced() {
+		return s.traceIoctl(req)
+	}
+	return s.doIoctl(req)
+}
+
+func (s *Socket) doIoctl(req uint) (int, error) {
 	n, err := s.c.ep.Ioctl(req)
 	if err != nil {
 		return 0, s.c.fail(callIoctl, Sockaddr{}, err)

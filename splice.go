@@ -1,6 +1,7 @@
 package sockeye
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -26,7 +27,7 @@ func splice(dst, src *Socket, max int64) (int64, error) {
 		max = math.MaxInt64
 	}
 	if sp, ok := src.c.ep.(Splicer); ok && src.c.host.engine == dst.c.host.engine {
-		n, err := sp.SpliceTo(dst.c.ep, max, waits(dst, src))
+		n, err := transfer{dst, src}.run(func(w Waits) (int64, error) { return sp.SpliceTo(dst.c.ep, max, w) })
 		if err == nil {
 			return n, nil
 		}
@@ -40,11 +41,18 @@ func splice(dst, src *Socket, max int64) (int64, error) {
 // Sendfile sends what is in the file from its current offset on, until its end
 // or, where max is not negative, until max bytes have gone (sendfile(2)).
 func (s *Socket) Sendfile(file *os.File, max int64) (int64, error) {
+	if s.c.traced() {
+		return s.traceSendfile(file, max)
+	}
+	return s.sendfile(file, max)
+}
+
+func (s *Socket) sendfile(file *os.File, max int64) (int64, error) {
 	if max < 0 {
 		max = math.MaxInt64
 	}
 	if sp, ok := s.c.ep.(Splicer); ok {
-		n, err := sp.Sendfile(file, max, waits(s, s))
+		n, err := transfer{s, s}.run(func(w Waits) (int64, error) { return sp.Sendfile(file, max, w) })
 		if err == nil {
 			return n, nil
 		}
@@ -58,21 +66,50 @@ func (s *Socket) Sendfile(file *os.File, max int64) (int64, error) {
 // onlyWriter hides ReadFrom from io.Copy.
 type onlyWriter struct{ io.Writer }
 
-// waits waits for one or the other of two sockets, each with its own deadlines
-// and context.
-func waits(a, b *Socket) Waits {
-	return func(ep Endpoint, d Direction, try func() bool) error {
-		s := a
-		if ep == b.c.ep {
-			s = b
-		}
-		o := s.newOp(d, func(o *op) error {
-			if try() {
-				return nil
-			}
-			return syscall.EAGAIN
-		})
-		defer o.free()
-		return o.block() // a transfer waits on non-blocking sockets too
+// A transfer is the destination and the source of data. Each waits with its own
+// deadlines; the context of either ends the waits of both.
+type transfer [2]*Socket
+
+func (t transfer) run(f func(Waits) (int64, error)) (int64, error) {
+	if err := t.ended(); err != nil {
+		return 0, err
 	}
+	for _, s := range t {
+		if s.ctx != nil && s.ctx.Done() != nil {
+			defer context.AfterFunc(s.ctx, t.interrupt)()
+		}
+	}
+	return f(t.wait)
+}
+
+func (t transfer) ended() error {
+	for _, s := range t {
+		if s.ctx != nil {
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t transfer) interrupt() {
+	t[0].c.ep.Interrupt(ForWrite)
+	t[1].c.ep.Interrupt(ForRead)
+}
+
+func (t transfer) wait(_ Endpoint, d Direction, try func() bool) error {
+	s := t[ForWrite-d] // the destination is written, the source is read
+	o := s.newOp(d, func(*op) error {
+		if err := t.ended(); err != nil {
+			return err
+		}
+		if try() {
+			return nil
+		}
+		return syscall.EAGAIN
+	})
+	o.ctx = nil // ended and interrupt stand for it
+	defer o.free()
+	return o.block() // a transfer waits on non-blocking sockets too
 }

@@ -3,6 +3,7 @@ package sockeye
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -128,6 +129,13 @@ func (h *Host) traceSocketpair(family Family, typ Type, proto Protocol) (*Socket
 	}
 	done(nil, "0, [%d, %d]", a.Descriptor(), b.Descriptor())
 	return a, b, nil
+}
+
+func (h *Host) traceUnlink(path string) error {
+	done := h.trace("unlink", "%q", path)
+	err := h.unlink(path)
+	done(err, "0")
+	return err
 }
 
 func (s *Socket) traceBind(sa Sockaddr) error {
@@ -256,6 +264,22 @@ func (s *Socket) traceSendmsg(m *Message, flags MsgFlags) (int, error) {
 func (s *Socket) traceSendmmsg(ms []Message, flags MsgFlags) (int, error) {
 	done := s.trace("sendmmsg", "%d, %v", len(ms), flags)
 	n, err := s.sendmmsg(ms, flags)
+	done(err, "%d", n)
+	return n, err
+}
+
+var requestNames = names{siocinq: "SIOCINQ", siocoutq: "SIOCOUTQ", siocatmark: "SIOCATMARK"}
+
+func (s *Socket) traceIoctl(req uint) (int, error) {
+	done := s.trace("ioctl", "%s", requestNames.of(int(req)))
+	n, err := s.doIoctl(req)
+	done(err, "0, [%d]", n)
+	return n, err
+}
+
+func (s *Socket) traceSendfile(file *os.File, max int64) (int64, error) {
+	done := s.trace("sendfile", "%q, %d", file.Name(), max)
+	n, err := s.sendfile(file, max)
 	done(err, "%d", n)
 	return n, err
 }

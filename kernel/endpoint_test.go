@@ -137,16 +137,3 @@ func TestOneSocketHasManyReceivers(t *testing.T) {
 		t.Errorf("%d of %d datagrams were received", len(seen), n)
 	}
 }
-
-func TestRoundTripsAllocateNothing(t *testing.T) {
-	a, b := streamPair(t)
-	msg, buf := make([]byte, 64), make([]byte, 64)
-	if allocs := testing.AllocsPerRun(100, func() {
-		a.Send(msg, 0)
-		b.Recv(buf, 0)
-		b.Send(msg, 0)
-		a.Recv(buf, 0)
-	}); allocs != 0 {
-		t.Errorf("a round trip makes %v allocations", allocs)
-	}
-}

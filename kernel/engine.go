@@ -37,21 +37,24 @@ func (engine) Socketpair(family sockeye.Family, typ sockeye.Type, proto sockeye.
 	return newEndpoint(fds[0], family), newEndpoint(fds[1], family), nil
 }
 
+func (engine) Unlink(path string) error { return unix.Unlink(path) }
+
 // FromFile makes a socket of an open file that is one, such as a descriptor
 // that another program passed on. The socket has a descriptor of its own: f
 // stays the caller's to close. Both share one open file description, which
 // becomes non-blocking.
 func FromFile(f *os.File) (*sockeye.Socket, error) {
+	closed := &sockeye.Error{Call: "fcntl", Err: unix.EBADF}
 	conn, err := f.SyscallConn()
 	if err != nil {
-		return nil, err
+		return nil, closed
 	}
 	var ep *endpoint
 	var opErr error
 	if err := conn.Control(func(fd uintptr) {
 		dup, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
-			opErr = os.NewSyscallError("fcntl", err)
+			opErr = &sockeye.Error{Call: "fcntl", Err: err}
 			return
 		}
 		if ep, err = fromFd(dup); err != nil {
@@ -59,7 +62,7 @@ func FromFile(f *os.File) (*sockeye.Socket, error) {
 			opErr = &sockeye.Error{Call: "getsockopt", Err: err}
 		}
 	}); err != nil {
-		return nil, err
+		return nil, closed
 	}
 	if opErr != nil {
 		return nil, opErr

@@ -49,7 +49,7 @@ func (engine) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revents 
 	if err != nil {
 		return 0, err
 	}
-	p := &parking{file: set}
+	p := &parking{file: set, polled: true}
 	defer set.Close()
 	for _, ep := range eps {
 		ep := ep.(*endpoint)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,11 +16,14 @@ import (
 // A queue holds the calls that wait on an endpoint in one direction. Go's
 // poller takes one waiting goroutine for a descriptor and direction: the
 // leader. The others follow: each waits on a channel until the leader has left,
-// and one of them takes its place.
+// and one of them takes its place, or until the leader leaves something that
+// may be enough for them.
 type queue struct {
+	ep          *endpoint
+	event       sockeye.Events                    // what the direction waits for
 	park        func(func(fd uintptr) bool) error // waits in Go's poller; Read or Write of the RawConn
 	setDeadline func(time.Time) error             // on the file
-	try         func(fd uintptr) bool             // calls leader.Try; made once
+	try         func(fd uintptr) bool             // tryLeader; made once
 
 	mu          sync.Mutex
 	leader      sockeye.Waiter
@@ -29,16 +33,51 @@ type queue struct {
 }
 
 type follower struct {
-	wake        chan struct{} // closed when the follower is called
-	interrupted bool          // called to leave, not to lead
+	bell   chan struct{} // holds a token when call is news
+	called call
+}
+
+// A call is what a follower is told to do; a later one overrules those before.
+type call int
+
+const (
+	stay call = iota
+	tryAgain
+	lead
+	leave
+)
+
+// call is made with the queue's mu held.
+func (f *follower) call(c call) {
+	f.called = max(f.called, c)
+	select {
+	case f.bell <- struct{}{}:
+	default: // not heard yet
+	}
 }
 
 // past is a deadline that throws the leader out of the poller.
 var past = time.Unix(1, 0)
 
-func (q *queue) init(park func(func(fd uintptr) bool) error, setDeadline func(time.Time) error) {
-	q.park, q.setDeadline = park, setDeadline
-	q.try = func(uintptr) bool { return q.leader.Try() }
+func (q *queue) init(ep *endpoint, event sockeye.Events, park func(func(fd uintptr) bool) error, setDeadline func(time.Time) error) {
+	q.ep, q.event, q.park, q.setDeadline = ep, event, park, setDeadline
+	q.try = func(uintptr) bool { return q.tryLeader() }
+}
+
+// tryLeader tells the followers when the leader is not content with what there
+// is: it may want all of its buffer, and they less.
+func (q *queue) tryLeader() bool {
+	if q.leader.Try() {
+		return true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.followers) > 0 && q.ep.Ready(q.event) != 0 {
+		for _, f := range q.followers {
+			f.call(tryAgain)
+		}
+	}
+	return false
 }
 
 func (q *queue) wait(w sockeye.Waiter) error {
@@ -76,7 +115,7 @@ func (q *queue) wait(w sockeye.Waiter) error {
 // follow waits behind a leader. It is called with q.mu held and gives it back.
 // done is false when the call may lead now.
 func (q *queue) follow(w sockeye.Waiter) (done bool, err error) {
-	f := &follower{wake: make(chan struct{})}
+	f := &follower{bell: make(chan struct{}, 1)}
 	q.followers = append(q.followers, f)
 	deadline := w.Deadline()
 	q.mu.Unlock()
@@ -92,21 +131,33 @@ func (q *queue) follow(w sockeye.Waiter) (done bool, err error) {
 		defer t.Stop()
 		timeout = t.C
 	}
-	// The leader may wait for something else: all of its buffer, say.
-	if w.Try() {
-		q.leave(f)
-		return true, nil
+	for {
+		if w.Try() {
+			q.leave(f)
+			return true, nil
+		}
+		select {
+		case <-f.bell:
+		case <-timeout:
+			q.leave(f)
+			return true, os.ErrDeadlineExceeded
+		}
+		switch q.listen(f) {
+		case lead:
+			return false, nil
+		case leave:
+			return true, sockeye.ErrInterrupted
+		}
 	}
-	select {
-	case <-f.wake:
-	case <-timeout:
-		q.leave(f)
-		return true, os.ErrDeadlineExceeded
-	}
-	if f.interrupted {
-		return true, sockeye.ErrInterrupted
-	}
-	return false, nil
+}
+
+// listen takes what f is told.
+func (q *queue) listen(f *follower) call {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c := f.called
+	f.called = stay
+	return c
 }
 
 // leave takes f out of the queue. If it was called to lead meanwhile, the next
@@ -114,11 +165,9 @@ func (q *queue) follow(w sockeye.Waiter) (done bool, err error) {
 func (q *queue) leave(f *follower) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i, g := range q.followers {
-		if g == f {
-			q.followers = append(q.followers[:i], q.followers[i+1:]...)
-			return
-		}
+	if i := slices.Index(q.followers, f); i >= 0 {
+		q.followers = slices.Delete(q.followers, i, i+1)
+		return
 	}
 	q.callNext()
 }
@@ -128,7 +177,7 @@ func (q *queue) callNext() {
 	if q.leader == nil && len(q.followers) > 0 {
 		f := q.followers[0]
 		q.followers = q.followers[1:]
-		close(f.wake)
+		f.call(lead)
 	}
 }
 
@@ -141,8 +190,7 @@ func (q *queue) interrupt() {
 		q.setDeadline(past)
 	}
 	for _, f := range q.followers {
-		f.interrupted = true
-		close(f.wake)
+		f.call(leave)
 	}
 	q.followers = nil
 }
@@ -168,6 +216,6 @@ func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 func (ep *endpoint) Interrupt(d sockeye.Direction) {
 	ep.queue[d].interrupt()
 	if d == sockeye.ForWrite && ep.family == sockeye.AF_UNIX {
-		ep.interruptParked()
+		ep.interruptParked(false)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,10 @@ import (
 const pipeSize = 256 << 10
 
 // A pipe is where splice(2) keeps data between two sockets.
-type pipe struct{ r, w int }
+type pipe struct {
+	r, w      int
+	forgotten runtime.Cleanup // closes it when the pool drops it
+}
 
 var pipes = sync.Pool{}
 
@@ -34,28 +38,23 @@ func getPipe() (*pipe, error) {
 	// Past the user's limit for pipes (pipe(7)) it stays as it is.
 	unix.FcntlInt(uintptr(fds[0]), unix.F_SETPIPE_SZ, pipeSize)
 	p := &pipe{r: fds[0], w: fds[1]}
+	p.forgotten = runtime.AddCleanup(p, closeAll, fds[:])
 	return p, nil
 }
 
 func (p *pipe) close() {
-	unix.Close(p.r)
-	unix.Close(p.w)
+	p.forgotten.Stop()
+	closeAll([]int{p.r, p.w})
 }
 
 // SpliceTo moves bytes through a pipe, without a copy where the kernel knows how.
+// It holds each descriptor only while it uses it: Close of one socket must not
+// have to wait for the other.
 func (ep *endpoint) SpliceTo(to sockeye.Endpoint, max int64, wait sockeye.Waits) (total int64, err error) {
 	dst, ok := to.(*endpoint)
 	if !ok {
 		return 0, unix.EINVAL
 	}
-	if !ep.use() {
-		return 0, net.ErrClosed
-	}
-	defer ep.release()
-	if !dst.use() {
-		return 0, net.ErrClosed
-	}
-	defer dst.release()
 	p, err := getPipe()
 	if err != nil {
 		return 0, err
@@ -72,6 +71,11 @@ func (ep *endpoint) SpliceTo(to sockeye.Endpoint, max int64, wait sockeye.Waits)
 		var n int
 		var opErr error
 		if err := wait(ep, sockeye.ForRead, func() bool {
+			if !ep.use() {
+				opErr = net.ErrClosed
+				return true
+			}
+			defer ep.release()
 			n, opErr = splice(ep.fd, p.w, int(min(max-total, pipeSize)))
 			return opErr != unix.EAGAIN
 		}); err != nil {
@@ -83,6 +87,11 @@ func (ep *endpoint) SpliceTo(to sockeye.Endpoint, max int64, wait sockeye.Waits)
 		held += n
 		for held > 0 {
 			if err := wait(dst, sockeye.ForWrite, func() bool {
+				if !dst.use() {
+					opErr = net.ErrClosed
+					return true
+				}
+				defer dst.release()
 				n, opErr = splice(p.r, dst.fd, held)
 				return opErr != unix.EAGAIN
 			}); err != nil {
@@ -112,10 +121,6 @@ const sendfileMax = 1 << 30
 
 // Sendfile is sendfile(2).
 func (ep *endpoint) Sendfile(file *os.File, max int64, wait sockeye.Waits) (total int64, err error) {
-	if !ep.use() {
-		return 0, net.ErrClosed
-	}
-	defer ep.release()
 	conn, err := file.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -129,6 +134,11 @@ func (ep *endpoint) Sendfile(file *os.File, max int64, wait sockeye.Waits) (tota
 		var n int
 		var opErr error
 		if err := wait(ep, sockeye.ForWrite, func() bool {
+			if !ep.use() {
+				opErr = net.ErrClosed
+				return true
+			}
+			defer ep.release()
 			if err := conn.Control(func(fd uintptr) {
 				n, opErr = unix.Sendfile(ep.fd, int(fd), &offset, int(min(max-total, sendfileMax)))
 			}); err != nil {

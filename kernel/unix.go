@@ -21,7 +21,8 @@ import (
 // A parking is a goroutine that waits in Go's poller on a descriptor of its
 // own: not in an endpoint's queue, but interrupted and closed with it.
 type parking struct {
-	file *os.File
+	file   *os.File
+	polled bool // it waits for no direction: Interrupt leaves it alone
 
 	mu          sync.Mutex
 	interrupted bool
@@ -81,16 +82,21 @@ func (ep *endpoint) leave(p *parking) {
 	delete(ep.parked, p)
 }
 
-func (ep *endpoint) interruptParked() {
+// interruptParked interrupts the goroutines that wait to send or connect; when
+// closing, all.
+func (ep *endpoint) interruptParked(closing bool) {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
 	for p := range ep.parked {
-		p.interrupt()
+		if closing || !p.polled {
+			p.interrupt()
+		}
 	}
 }
 
-// waitUnixSend waits until the receiver's queue has room. A second socket,
-// connected to the receiver, becomes writable then.
+// waitUnixSend waits until the receiver's queue has room, and the socket's own
+// send buffer. Of the former tells a second socket that is connected to the
+// receiver: it becomes writable then.
 func (ep *endpoint) waitUnixSend(to sockeye.Sockaddr, w sockeye.Waiter) error {
 	if d := w.Deadline(); !d.IsZero() && !time.Now().Before(d) {
 		return os.ErrDeadlineExceeded
@@ -105,36 +111,59 @@ func (ep *endpoint) waitUnixSend(to sockeye.Sockaddr, w sockeye.Waiter) error {
 	var r rawSockaddr
 	r.put(to)
 	if err := connect(fd, &r); err != nil {
+		// The receiver is gone, which Try finds, or connected to this very
+		// socket, for which its queue is never full.
 		unix.Close(fd)
-		if w.Try() { // it knows better
-			return nil
-		}
-		return err
+		return ep.queue[sockeye.ForWrite].wait(w)
 	}
 	p := &parking{file: os.NewFile(uintptr(fd), "watch")}
 	defer p.file.Close()
+	defer ep.leave(p)
 	if !ep.enter(p) {
 		return net.ErrClosed
 	}
-	defer ep.leave(p)
 	p.setDeadline(w.Deadline())
 	conn, err := p.file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return p.verdict(conn.Write(func(fd uintptr) bool {
-		for {
-			if w.Try() {
-				return true
-			}
-			// Asking also makes the receiver tell this socket when it has
-			// room (unix_dgram_poll in net/unix/af_unix.c).
-			fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-			if n, _ := poll(fds[:]); n == 0 {
-				return false
-			}
+	send := unixSend{Waiter: w, watch: fd}
+	for {
+		if err := p.verdict(conn.Write(send.tryReceiver)); err != nil || send.done {
+			return err
 		}
-	}))
+		if err := ep.queue[sockeye.ForWrite].wait(&send); err != nil || send.done {
+			return err
+		}
+	}
+}
+
+// A unixSend waits for the receiver's queue and for the sender's buffer in turn,
+// whichever it is that has no room.
+type unixSend struct {
+	sockeye.Waiter
+	watch int // connected to the receiver
+	done  bool
+}
+
+// tryReceiver ends the wait for the receiver.
+func (s *unixSend) tryReceiver(uintptr) bool {
+	s.done = s.Waiter.Try()
+	return s.done || s.receiverHasRoom()
+}
+
+// Try ends the wait for the sender's buffer.
+func (s *unixSend) Try() bool {
+	s.done = s.Waiter.Try()
+	return s.done || !s.receiverHasRoom()
+}
+
+// receiverHasRoom asks, which also makes the receiver tell the watching socket
+// when it has room (unix_dgram_poll in net/unix/af_unix.c).
+func (s *unixSend) receiverHasRoom() bool {
+	fds := [1]unix.PollFd{{Fd: int32(s.watch), Events: unix.POLLOUT}}
+	n, _ := poll(fds[:])
+	return n > 0
 }
 
 // connectSlice is how long a thread waits in the kernel for a place in a
