@@ -153,19 +153,28 @@ func streams() []Scenario {
 			c, _ := x.connection(k)
 			x.fillStream(c)
 			set(x, c, SO_SNDTIMEO, 20*time.Millisecond)
+			if k.is("tcp") { // what is on its way still makes room
+				x.sendPart(c, 64<<20, 0)
+				return
+			}
 			x.send(c, "x", 0)
 			x.ready(c)
 		}},
 		{"a full buffer", func(x *calls, k kind) {
 			c, a := x.connection(k)
 			x.fillStream(c)
-			x.send(c, "x", MSG_DONTWAIT)
-			x.ready(c)
 			x.nonblock(c)
-			x.send(c, "x", 0)
+			if k.is("unix") {
+				x.send(c, "x", 0)
+				x.ready(c)
+			}
 			x.drain(a)
 			x.await(c, POLLOUT)
 			x.send(c, "x", 0)
+		}},
+		{"a large non-blocking send is taken in part", func(x *calls, k kind) {
+			c, _ := x.connection(k)
+			x.sendPart(c, 64<<20, MSG_DONTWAIT)
 		}},
 		{"a large blocking send is taken whole", func(x *calls, k kind) {
 			c, a := x.connection(k)
@@ -362,6 +371,14 @@ func streams() []Scenario {
 		{"timestamps", func(x *calls, k kind) {
 			c, a := x.connection(k)
 			set(x, a, SO_TIMESTAMPNS, true)
+			// The system may take its time to begin (net_enable_timestamp).
+			for m := room(10, 64); m.ControlN == 0; {
+				x.quietly(func() {
+					x.send(c, "hello", 0)
+					x.recvmsg(a, m, 0)
+				})
+				x.pause()
+			}
 			x.send(c, "hello", 0)
 			x.recvmsg(a, room(10, 64), 0)
 		}},
@@ -417,20 +434,29 @@ func (x *calls) awaitOutq(f *fd) {
 	}
 }
 
-// fillStream sends until there is no room on both sides. How much that is is the
-// machine's matter.
+// fillStream sends until there is no room. How much that is is the machine's
+// matter.
 func (x *calls) fillStream(f *fd) {
 	data := make([]byte, 32<<10)
 	for _, n := range []int{len(data), 1} {
-		for quiet := 0; quiet < 20; { // what is on its way makes room
-			if _, err := f.s.Send(data[:n], MSG_DONTWAIT); err == nil {
-				quiet = 0
-				continue
+		for {
+			if _, err := f.s.Send(data[:n], MSG_DONTWAIT); err != nil {
+				x.log(result(err), "send(%v, ..., MSG_DONTWAIT) at last", f)
+				break
 			}
-			quiet++
-			x.pause()
 		}
 	}
+}
+
+// sendPart sends more than there can be room for, and tells whether a part of
+// it went.
+func (x *calls) sendPart(f *fd, size int, flags MsgFlags) {
+	n, err := f.s.Send(make([]byte, size), flags)
+	part := counted(n, err)
+	if n > 0 && n < size {
+		part = "a part of it"
+	}
+	x.log(part, "send(%v, %d bytes, %v)", f, size, flags)
 }
 
 // drain receives all that waits.
