@@ -85,22 +85,25 @@ func (o *op) run() error {
 
 // block makes the call and waits.
 func (o *op) block() error {
-	if t := o.c.timeout[o.dir].Load(); t != 0 {
-		// A short timeout takes nothing from a call that need not wait.
-		if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
-			return o.err
-		}
-		o.first = o.err
-		if t == atOnce {
-			return o.timedOut()
-		}
-		o.limit = time.Now().Add(time.Duration(t))
-	}
-	if o.ctx == nil || o.ctx.Done() == nil {
+	limit := o.c.timeout[o.dir].Load()
+	cancels := o.ctx != nil && o.ctx.Done() != nil
+	if limit == 0 && !cancels {
 		return o.wait()
 	}
+	// A call that need not wait is spared the price of AfterFunc, and a short
+	// timeout takes nothing from it.
 	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
-		return o.err // before the price of AfterFunc
+		return o.err
+	}
+	o.first = o.err
+	switch {
+	case limit == atOnce:
+		return o.timedOut()
+	case limit != 0:
+		o.limit = time.Now().Add(time.Duration(limit))
+	}
+	if !cancels {
+		return o.wait()
 	}
 	c, d := o.c, o.dir
 	stop := context.AfterFunc(o.ctx, func() { c.ep.Interrupt(d) })
