@@ -54,7 +54,29 @@ func (o *op) Try() bool {
 		}
 	}
 	o.err = o.do(o)
+	if o.err == syscall.EAGAIN && o.dir == ForRead && o.c.shutRead.Load() {
+		o.readShutDown()
+	}
 	return !pending(o.err)
+}
+
+// readShutDown ends a receive that would wait on a datagram socket that was shut
+// down for reading: Linux gives EAGAIN where the call must not wait, but no
+// bytes where it may (__skb_wait_for_more_packets in net/core/datagram.c).
+func (o *op) readShutDown() {
+	if o.neverWaits() || o.c.ep.Ready(POLLRDHUP)&POLLRDHUP == 0 {
+		return
+	}
+	switch o.c.socktype() {
+	case SOCK_DGRAM, SOCK_RAW:
+		o.err = nil
+		if o.m != nil {
+			o.m.end()
+		}
+		for ; o.n < len(o.ms); o.n++ {
+			o.ms[o.n].end()
+		}
+	}
 }
 
 // pending tells whether a call that waits would go on waiting.
