@@ -105,6 +105,8 @@ func groups() []group {
 		{"connect", connects()},
 		{"listen", listens()},
 		{"stream", streams()},
+		{"datagram", datagrams()},
+		{"icmp", icmpErrors()},
 	}
 }
 

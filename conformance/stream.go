@@ -151,12 +151,18 @@ func streams() []Scenario {
 		}},
 		{"SO_SNDTIMEO", func(x *calls, k kind) {
 			c, _ := x.connection(k)
-			x.fillStream(c)
 			set(x, c, SO_SNDTIMEO, 20*time.Millisecond)
+			x.sendPart(c, 64<<20, 0)
 			if k.is("tcp") { // what is on its way still makes room
-				x.sendPart(c, 64<<20, 0)
+				for err := error(nil); err == nil; {
+					_, err = c.s.Send([]byte("x"), 0)
+					if err != nil {
+						x.log(result(err), "send(%v, \"x\", 0) at last", c)
+					}
+				}
 				return
 			}
+			x.fillStream(c)
 			x.send(c, "x", 0)
 			x.ready(c)
 		}},
