@@ -107,6 +107,8 @@ func groups() []group {
 		{"stream", streams()},
 		{"datagram", datagrams()},
 		{"icmp", icmpErrors()},
+		{"unix", unixNames()},
+		{"rights", unixRights()},
 	}
 }
 

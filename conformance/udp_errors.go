@@ -108,7 +108,11 @@ func icmpErrors() []Scenario {
 				} else {
 					x.get(f, IP_MTU)
 				}
-				for _, n := range []int{1472, 1473, 3000} {
+				fits := 1500 - 20 - 8
+				if k == udp6 {
+					fits = 1500 - 40 - 8
+				}
+				for _, n := range []int{fits, fits + 1, 3000} {
 					x.send(f, strings.Repeat("x", n), 0)
 				}
 				x.recvmsg(f, room(10, 256), MSG_ERRQUEUE)
