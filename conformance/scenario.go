@@ -109,6 +109,9 @@ func groups() []group {
 		{"icmp", icmpErrors()},
 		{"unix", unixNames()},
 		{"rights", unixRights()},
+		{"ancillary", ancillary()},
+		{"multicast", multicasts()},
+		{"raw", raws()},
 	}
 }
 
