@@ -27,6 +27,7 @@ type op struct {
 	n      int
 
 	connecting bool
+	accepting  bool
 
 	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
 	first error     // what the call answered before it waited, where there is a limit
@@ -60,15 +61,19 @@ func (o *op) Try() bool {
 	return !pending(o.err)
 }
 
-// readShutDown ends a receive that would wait on a datagram socket that was shut
-// down for reading: Linux gives EAGAIN where the call must not wait, but no
-// bytes where it may (__skb_wait_for_more_packets in net/core/datagram.c).
+// readShutDown ends a call that would wait on a socket that was shut down for
+// reading. On datagram sockets and unix listeners Linux gives EAGAIN where the
+// call must not wait, but no bytes, or EINVAL from accept, where it may
+// (__skb_wait_for_more_packets in net/core/datagram.c).
 func (o *op) readShutDown() {
 	if o.neverWaits() || o.c.ep.Ready(POLLRDHUP)&POLLRDHUP == 0 {
 		return
 	}
-	switch o.c.socktype() {
-	case SOCK_DGRAM, SOCK_RAW:
+	typ := o.c.socktype()
+	switch {
+	case o.accepting:
+		o.err = syscall.EINVAL
+	case typ == SOCK_DGRAM || typ == SOCK_RAW:
 		o.err = nil
 		if o.m != nil {
 			o.m.end()
