@@ -145,6 +145,7 @@ func datagrams() []Scenario {
 			c, s := x.datagrams(k)
 			set(x, s, SO_RCVTIMEO, 100*time.Millisecond)
 			x.send(c, "one", 0)
+			x.awaitQuietly(s, POLLIN)
 			x.recvmmsg(s, []Message{*room(5, 0), *room(5, 0)}, 0)
 		}},
 		{"sendmmsg and recvmmsg", func(x *calls, k kind) {
