@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"sockeye"
 	. "sockeye"
 )
 
@@ -132,7 +131,7 @@ func (x *calls) incoming(m *Message) (fds []*fd, show string) {
 	if len(m.Rights) > 0 {
 		var names []string
 		for _, d := range m.Rights {
-			if s, ok := d.(*sockeye.Socket); ok {
+			if s, ok := d.(*Socket); ok {
 				f := x.open(s, AF_UNSPEC)
 				fds = append(fds, f)
 				names = append(names, f.name)
@@ -163,6 +162,7 @@ func (x *calls) control(c ControlMessage) string {
 			if ok && !t.IsZero() {
 				return name + " present"
 			}
+			return sprintf("%s cut to %d bytes", name, len(c.Data))
 		case SCM_TIMESTAMPING:
 			return name + " present"
 		}
@@ -235,8 +235,10 @@ func unspecified(f Family, port uint16) Sockaddr {
 // path is a path name of its own for a unix socket.
 func (x *calls) path(name string) Sockaddr { return SockaddrUnix(x.site.Dir + "/" + name) }
 
-// truncated is the first n bytes of an address.
-func truncated(sa Sockaddr, n int) Sockaddr { return SockaddrBytes(sa.AppendBytes(nil)[:n]) }
+// resized is the first n bytes of an address, with zeros after its end.
+func resized(sa Sockaddr, n int) Sockaddr {
+	return SockaddrBytes(append(sa.AppendBytes(nil), make([]byte, n)...)[:n])
+}
 
 // rawFamily is an address of any family's number with so many bytes of zeros.
 func rawFamily(f int, n int) Sockaddr {
