@@ -166,6 +166,9 @@ func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err er
 	if len(m.Control) == 0 {
 		return w, nil
 	}
+	if !wellFormed(m.Control) {
+		return w, syscall.EINVAL
+	}
 	for c := range sockeye.ControlMessages(m.Control) {
 		switch c.Level {
 		case sockeye.SOL_SOCKET:
@@ -195,6 +198,19 @@ func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err er
 		}
 	}
 	return w, nil
+}
+
+// wellFormed tells whether every header of ancillary data tells a length that is there
+// (CMSG_OK).
+func wellFormed(b []byte) bool {
+	for len(b) >= cmsgHeader {
+		n := binary.NativeEndian.Uint64(b)
+		if n < cmsgHeader || n > uint64(len(b)) {
+			return false
+		}
+		b = b[min(len(b), int(n+7)&^7):]
+	}
+	return true
 }
 
 func (b *base) wishSocket(c sockeye.ControlMessage) error {

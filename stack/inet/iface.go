@@ -147,7 +147,7 @@ func (s *Stack) local(ip wire.Addr) *Iface {
 	return nil
 }
 
-// source chooses the interface's address to send from to dst: one of the same
+// source chooses the interface's address to send from to dst: itself, one of the same
 // network, or else one of the same scope, or else the first (RFC 6724 in short).
 func (i *Iface) source(dst wire.Addr) (wire.Addr, bool) {
 	linkLocal := dst.IsLinkLocal() || dst.IsLinkLocalMulticast()
@@ -158,6 +158,8 @@ func (i *Iface) source(dst wire.Addr) (wire.Addr, bool) {
 		switch {
 		case a.IP.Is4() != dst.Is4():
 			continue
+		case a.IP == dst:
+			return dst, true
 		case a.contains(dst):
 			rank = 3
 		case a.IP.IsLinkLocal() == linkLocal:

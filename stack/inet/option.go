@@ -41,6 +41,7 @@ type options struct {
 	multicastIf   int
 	multicastSrc  wire.Addr // IP_MULTICAST_IF by address
 	unicastIf     int
+	pktinfoIf     int // IPV6_PKTINFO
 	multicastLoop bool
 	multicastAll  bool
 
@@ -209,8 +210,8 @@ func (b *base) getsockopt(level, name int, val []byte) (int, error) {
 		return b.get4(name, val)
 	case level == sockeye.SOL_IPV6 && b.Family == sockeye.AF_INET6:
 		return b.get6(name, val)
-	case level == sockeye.SOL_IP || level == sockeye.SOL_IPV6 || level >= 0:
-		return 0, syscall.ENOPROTOOPT
+	case b.Family == sockeye.AF_INET:
+		return 0, syscall.EOPNOTSUPP
 	}
 	return 0, syscall.ENOPROTOOPT
 }
@@ -315,9 +316,6 @@ func (b *base) bindToDevice(val []byte) error {
 func (b *base) bindToIface(index int) error {
 	if b.claim.ifindex != 0 && !b.Host.Privileged {
 		return syscall.EPERM
-	}
-	if index != 0 && b.stack.Iface(index) == nil {
-		return syscall.ENODEV
 	}
 	b.claim.ifindex = index
 	return nil

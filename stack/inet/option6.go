@@ -2,7 +2,6 @@ package inet
 
 import (
 	"encoding/binary"
-	"math"
 	"syscall"
 
 	"sockeye"
@@ -87,7 +86,7 @@ var options6 = map[int]option{
 	sockeye.IPV6_UNICAST_IF.Name:       ifIndex(),
 	sockeye.IPV6_MTU_DISCOVER.Name:     bounded(0, sockeye.IP_PMTUDISC_OMIT, func(o *options) *int { return &o.mtuDiscover6 }),
 	sockeye.IPV6_MINHOPCOUNT.Name:      bounded(0, 255, func(o *options) *int { return &o.minHopCount }),
-	sockeye.IPV6_ADDR_PREFERENCES.Name: bounded(math.MinInt32, math.MaxInt32, func(o *options) *int { return &o.preferences }),
+	sockeye.IPV6_ADDR_PREFERENCES.Name: {get: getPreferences, set: setPreferences},
 	sockeye.IPV6_RECVERR.Name:          purging(flag(func(o *options) *bool { return &o.recvErr6 })),
 	sockeye.IPV6_RECVERR_RFC4884.Name:  zeroOrOne(flag(func(o *options) *bool { return &o.rfc4884in6 })),
 	sockeye.IPV6_FREEBIND.Name:         flag(func(o *options) *bool { return &o.freebind }),
@@ -104,6 +103,40 @@ var options6 = map[int]option{
 	sockeye.IPV6_RECVORIGDSTADDR.Name:  bit(recvOrigDst6),
 	sockeye.IPV6_RECVFRAGSIZE.Name:     bit(recvFragSize6),
 	ipv6FlowInfo:                       bit(recvFlow),
+}
+
+// What source addresses are preferred (RFC 5014, linux/in6.h).
+const (
+	preferTmp, preferPublic, preferPubTmpDefault = 1, 2, 0x100
+	preferCoa, preferHome                        = 4, 0x400
+	preferCGA, preferNonCGA                      = 8, 0x800
+)
+
+func getPreferences(b *base) (int, error) {
+	v := b.ip.preferences
+	if v&(preferTmp|preferPublic) == 0 {
+		v |= preferPubTmpDefault
+	}
+	if v&preferCoa == 0 {
+		v |= preferHome
+	}
+	return v, nil
+}
+
+// setPreferences takes one of each group of preferences, or none to leave it.
+func setPreferences(b *base, v int) error {
+	privacy, home := v&(preferTmp|preferPublic|preferPubTmpDefault), v&(preferCoa|preferHome)
+	if privacy&(privacy-1) != 0 || home&(home-1) != 0 || v&(preferCGA|preferNonCGA) == preferCGA|preferNonCGA {
+		return syscall.EINVAL
+	}
+	p := &b.ip.preferences
+	if privacy != 0 {
+		*p = *p&^(preferTmp|preferPublic) | privacy&(preferTmp|preferPublic)
+	}
+	if home != 0 {
+		*p = *p&^preferCoa | home&preferCoa
+	}
+	return nil
 }
 
 // get6 is getsockopt(2) of IPPROTO_IPV6.
@@ -124,13 +157,20 @@ func (b *base) set6(name int, val []byte) error {
 	switch name {
 	case sockeye.IPV6_ADD_MEMBERSHIP.Name, sockeye.IPV6_DROP_MEMBERSHIP.Name:
 		return b.membership6(name, val)
+	case sockeye.IPV6_PKTINFO.Name:
+		if len(val) < 20 {
+			return syscall.EINVAL
+		}
+		b.ip.pktinfoIf = int(binary.NativeEndian.Uint32(val[16:]))
+		return nil
 	}
 	o, ok := options6[name]
 	if !ok || o.set == nil {
 		return syscall.ENOPROTOOPT
 	}
-	if len(val) < 4 {
-		return syscall.EINVAL
+	v, err := sock.Int(val)
+	if err != nil && name != sockeye.IPV6_AUTOFLOWLABEL.Name && name != sockeye.IPV6_DONTFRAG.Name {
+		return err
 	}
-	return o.set(b, int(int32(binary.NativeEndian.Uint32(val))))
+	return o.set(b, v)
 }

@@ -21,6 +21,7 @@ func (s *Stack) OpenPing(family sockeye.Family, proto sockeye.Protocol) (*Ping, 
 	}
 	p := new(Ping)
 	p.init(s, family, sockeye.SOCK_DGRAM, proto)
+	p.claim.reuse, p.Opt.ReuseAddr = true, true
 	return p, nil
 }
 
@@ -37,7 +38,11 @@ func (g *Ping) Bind(sa sockeye.Sockaddr) error {
 	case g.Family == sockeye.AF_INET6 && t.ip.Is4():
 		return syscall.EINVAL
 	}
-	if err := g.checkBind(t, false); err != nil {
+	ifindex, err := g.scoped(t, 0)
+	if err == nil {
+		err = g.checkBind(t, ifindex, false)
+	}
+	if err != nil {
 		return err
 	}
 	was := g.claim
@@ -65,6 +70,9 @@ func (g *Ping) Connect(sa sockeye.Sockaddr) error {
 	if sa.Family() != sockeye.AF_UNSPEC {
 		if err := g.autobind(); err != nil {
 			return err
+		}
+		if sa.Family() != g.Family && g.Family == sockeye.AF_INET6 {
+			return syscall.EAFNOSUPPORT
 		}
 	}
 	return connectPort(g, &g.base, g.stack.ping, sa)

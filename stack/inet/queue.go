@@ -106,9 +106,6 @@ func (b *mailbox) accept(d datagram) bool {
 	if b.Opt.Timestamp || b.Opt.TimestampNS {
 		d.at = time.Now()
 	}
-	if d.h.ttl < b.ip.minTTL && d.h.dst.Is4() {
-		return false
-	}
 	if !b.queue.put(d, b.Opt.Rcvbuf) {
 		return false
 	}

@@ -23,6 +23,7 @@ func (s *Stack) OpenRaw(family sockeye.Family, proto sockeye.Protocol) *Raw {
 	r.init(s, family, sockeye.SOCK_RAW, proto)
 	r.ip.hdrIncl = proto == sockeye.IPPROTO_RAW
 	r.claim.port = uint16(proto) // as getsockname(2) tells
+	r.claim.reuse, r.Opt.ReuseAddr = true, true
 	if family == sockeye.AF_INET6 && proto == sockeye.IPPROTO_ICMPV6 {
 		r.checksum = icmpChecksumAt
 	}
@@ -32,32 +33,33 @@ func (s *Stack) OpenRaw(family sockeye.Family, proto sockeye.Protocol) *Raw {
 
 const icmpChecksumAt = 2
 
-// Bind is raw_bind and rawv6_bind.
+// Bind is raw_bind and rawv6_bind. The former reads any family's address as its own.
 func (r *Raw) Bind(sa sockeye.Sockaddr) error {
-	six := r.Family == sockeye.AF_INET6
-	if r.connected && !six {
-		return syscall.EINVAL
+	if r.Family == sockeye.AF_INET {
+		var space [64]byte
+		b := sa.AppendBytes(space[:0])
+		if r.connected || len(b) < sizeofSockaddrIn {
+			return syscall.EINVAL
+		}
+		sa = sockeye.SockaddrInet4([4]byte(b[4:8]), 0)
 	}
 	t, err := r.address(sa, false, syscall.EINVAL)
 	switch {
 	case err != nil:
 		return err
-	case six && t.ip.Is4():
+	case r.Family == sockeye.AF_INET6 && t.ip.Is4():
 		return syscall.EADDRNOTAVAIL
 	case r.connected:
 		return syscall.EINVAL
 	}
-	ifindex, err := r.scoped(t)
-	if err == nil && !t.ip.Is4() && t.ip.IsLinkLocal() && ifindex == 0 {
-		err = syscall.EINVAL
-	}
+	ifindex, err := r.scoped(t, 0)
 	if err == nil {
-		err = r.checkBind(t, true)
+		err = r.checkBind(t, ifindex, true)
 	}
 	if err != nil {
 		return err
 	}
-	if !t.ip.Is4() && t.ip.IsLinkLocal() {
+	if needsScope(t.ip) {
 		r.claim.ifindex, r.scope = ifindex, ifindex
 	}
 	r.setLocal(t)
@@ -70,9 +72,13 @@ func (r *Raw) Connect(sa sockeye.Sockaddr) error {
 	if len(sa.AppendBytes(nil)) == 1 {
 		return syscall.EINVAL
 	}
-	if sa.Family() == sockeye.AF_UNSPEC {
+	if sa.Family() == sockeye.AF_UNSPEC { // which unhashes it: it receives no more
 		r.disconnect()
+		r.claim.port = 0
 		return nil
+	}
+	if sa.Family() != r.Family && r.Family == sockeye.AF_INET6 {
+		return syscall.EAFNOSUPPORT
 	}
 	t, err := r.address(sa, false, syscall.EAFNOSUPPORT)
 	if err != nil {
@@ -112,8 +118,10 @@ func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := r.sender(); err != nil {
-		return err
+	if r.ip.hdrIncl {
+		if err := r.sender(); err != nil {
+			return err
+		}
 	}
 	p := packet.NewPacket()
 	p.Sum = packet.SumUnknown
@@ -242,7 +250,7 @@ func (r *Raw) Release() {
 // there were any.
 func (s *Stack) rawInput(p *packet.Packet, h *header) (taken bool) {
 	for _, r := range s.raw {
-		if r.Proto != sockeye.Protocol(h.proto) || (r.Family == sockeye.AF_INET) != h.dst.Is4() ||
+		if r.claim.port == 0 || r.Proto != sockeye.Protocol(h.proto) || (r.Family == sockeye.AF_INET) != h.dst.Is4() ||
 			r.takes(h, 0) == 0 || h.cast == multicast && !r.allows(h) {
 			continue
 		}

@@ -80,8 +80,9 @@ func (s *Stack) castOf(ip wire.Addr) (c cast, local *Iface) {
 	return unicast, s.local(ip)
 }
 
-// find looks up the path to dst, or gives ENETUNREACH; EINVAL for a source that is
-// not this host's (ip_route_output_key_hash_rcu).
+// find looks up the path to dst (ip_route_output_key_hash_rcu). It gives ENETUNREACH
+// where none leads there or the source is not this host's, and ENODEV and EINVAL for
+// an interface and a source that cannot be.
 func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 	if dst.IsUnspecified() { // this host (RFC 1122 section 3.2.1.3)
 		if dst = w.src; dst.IsUnspecified() || dst.IsMulticast() {
@@ -89,12 +90,15 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		}
 	}
 	if !w.src.IsUnspecified() && !w.anySrc {
-		if c, i := s.castOf(w.src); c != unicast || i == nil {
-			if w.src.Is4() {
-				return path{}, syscall.EINVAL
-			}
+		switch c, i := s.castOf(w.src); {
+		case c != unicast:
+			return path{}, syscall.EINVAL
+		case i == nil:
 			return path{}, syscall.ENETUNREACH
 		}
+	}
+	if w.ifindex != 0 && s.Iface(w.ifindex) == nil {
+		return path{}, syscall.ENODEV
 	}
 	p := path{dst: dst, next: dst, src: w.src}
 	var near *Iface
@@ -102,7 +106,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 	if near != nil && p.cast == unicast && (w.ifindex == 0 || w.ifindex == near.Index || w.ifindex == s.ifaces[0].Index) {
 		p.iface = s.ifaces[0]
 		if p.src.IsUnspecified() {
-			p.src = dst
+			p.src, _ = near.source(dst)
 		}
 		p.mtu = p.iface.MTU
 		return p, nil
@@ -136,7 +140,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 	}
 	if p.src.IsUnspecified() {
 		var ok bool
-		if p.src, ok = p.iface.source(p.next); !ok {
+		if p.src, ok = s.source(p.iface, p.next); !ok {
 			return path{}, syscall.EADDRNOTAVAIL
 		}
 	}
@@ -146,6 +150,21 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 	p.loops = p.cast == broadcast || p.cast == multicast && !w.noLoop && p.iface.member(dst)
 	p.loops = p.loops && !p.iface.props.Loopback
 	return p, nil
+}
+
+// source is the address to send from to dst through an interface. Those of lo, for what
+// is not lo's, are the last resort (inet_select_addr).
+func (s *Stack) source(i *Iface, dst wire.Addr) (wire.Addr, bool) {
+	if i.props.Loopback && !dst.IsLoopback() {
+		for _, other := range s.ifaces {
+			if !other.props.Loopback {
+				if ip, ok := other.source(dst); ok {
+					return ip, true
+				}
+			}
+		}
+	}
+	return i.source(dst)
 }
 
 // route is the first route that leads to dst.

@@ -150,11 +150,11 @@ func (b *base) otherFamily(sa sockeye.Sockaddr, loose bool, wrong error) (t targ
 }
 
 // raw tells an address that is no whole sockaddr of its family.
-func raw(sa sockeye.Sockaddr) bool { return len(sa.Data()) > 0 || sa.Family() == sockeye.AF_UNSPEC }
+func raw(sa sockeye.Sockaddr) bool { return sa.Data() != nil || sa.Family() == sockeye.AF_UNSPEC }
 
 // checkBind tells whether the socket may be bound to an address (inet_addr_valid_or_
 // nonlocal and inet6_bind).
-func (b *base) checkBind(t target, groups bool) error {
+func (b *base) checkBind(t target, ifindex int, groups bool) error {
 	if t.ip.IsUnspecified() || b.ip.freebind || b.ip.transparent || b.stack.Sysctl.NonlocalBind {
 		return nil
 	}
@@ -162,6 +162,11 @@ func (b *base) checkBind(t target, groups bool) error {
 		return syscall.EINVAL
 	}
 	c, near := b.stack.castOf(t.ip)
+	if needsScope(t.ip) && c == unicast {
+		if near = b.stack.Iface(ifindex); near != nil && !near.has(t.ip) {
+			near = nil
+		}
+	}
 	switch {
 	case c != unicast && (c == multicast || t.ip.Is4()):
 		if groups {
@@ -174,20 +179,31 @@ func (b *base) checkBind(t target, groups bool) error {
 	return nil
 }
 
-// scoped resolves the scope of a link-local IPv6 address, EINVAL without one.
-func (b *base) scoped(t target) (ifindex int, err error) {
-	if t.ip.Is4() || !t.ip.IsLinkLocal() && !t.ip.IsLinkLocalMulticast() {
-		return b.claim.ifindex, nil
+// needsScope tells IPv6 addresses that mean something on one link alone.
+func needsScope(ip wire.Addr) bool {
+	return !ip.Is4() && (ip.IsLinkLocal() || ip.IsLinkLocalMulticast())
+}
+
+// scoped resolves the scope of a link-local address, EINVAL without one. It is that of
+// other where the address does not tell.
+func (b *base) scoped(t target, other int) (ifindex int, err error) {
+	ifindex = b.claim.ifindex
+	if !needsScope(t.ip) {
+		return ifindex, nil
 	}
-	switch {
-	case t.scope != 0 && b.claim.ifindex != 0 && t.scope != b.claim.ifindex:
+	if t.scope != 0 {
+		if ifindex != 0 && t.scope != ifindex {
+			return 0, syscall.EINVAL
+		}
+		ifindex = t.scope
+	}
+	if ifindex == 0 && t.ip.IsMulticast() {
+		ifindex = other
+	}
+	if ifindex == 0 {
 		return 0, syscall.EINVAL
-	case t.scope != 0:
-		return t.scope, nil
-	case b.claim.ifindex == 0 && t.ip.IsMulticast():
-		return b.ip.multicastIf, nil
 	}
-	return b.claim.ifindex, nil
+	return ifindex, nil
 }
 
 // setLocal binds the socket to an address; the port is claimed elsewhere.
@@ -231,12 +247,9 @@ func (b *base) connectTo(t target) error {
 	if t.ip.IsUnspecified() && b.Family == sockeye.AF_INET6 {
 		t.ip = loopbackOf(b.claim.ip)
 	}
-	ifindex, err := b.scoped(t)
+	ifindex, err := b.scoped(t, b.ip.multicastIf)
 	if err != nil {
 		return err
-	}
-	if !t.ip.Is4() && t.ip.IsLinkLocal() && ifindex == 0 {
-		return syscall.EINVAL
 	}
 	w := b.way(t.ip)
 	if ifindex != 0 {
@@ -249,7 +262,7 @@ func (b *base) connectTo(t target) error {
 	if p.cast == broadcast && !b.Opt.Broadcast {
 		return syscall.EACCES
 	}
-	if t.scope != 0 && ifindex == t.scope {
+	if needsScope(t.ip) {
 		b.claim.ifindex, b.scope = ifindex, ifindex
 	}
 	if b.source.IsUnspecified() {
@@ -301,6 +314,9 @@ func (b *base) way(dst wire.Addr) way {
 		}
 	case w.ifindex == 0:
 		w.ifindex = b.ip.unicastIf
+	}
+	if w.ifindex == 0 && !dst.Is4() {
+		w.ifindex = b.ip.pktinfoIf
 	}
 	if w.src.Is4() != dst.Is4() && w.src.IsUnspecified() {
 		w.src = wire.Addr{}

@@ -60,15 +60,12 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error 
 			return syscall.EINVAL
 		}
 	}
-	ifindex, err := b.scoped(t)
-	if err == nil && !t.ip.Is4() && t.ip.IsLinkLocal() && ifindex == 0 {
-		err = syscall.EINVAL
-	}
+	ifindex, err := b.scoped(t, 0)
 	if err == nil && ifindex != 0 && b.stack.Iface(ifindex) == nil {
 		err = syscall.ENODEV
 	}
 	if err == nil {
-		err = b.checkBind(t, true)
+		err = b.checkBind(t, ifindex, true)
 	}
 	switch {
 	case err != nil:
@@ -79,7 +76,7 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error 
 		return syscall.EINVAL
 	}
 	was := b.claim
-	if !t.ip.Is4() && (t.ip.IsLinkLocal() || t.ip.IsLinkLocalMulticast()) {
+	if needsScope(t.ip) {
 		b.claim.ifindex, b.scope = ifindex, ifindex
 	}
 	b.setLocal(t)
@@ -163,6 +160,9 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		if t, err = u.address(m.Name, true, wrong); err == nil && t.port == 0 {
 			err = syscall.EINVAL
 		}
+		if err != nil && u.Family == sockeye.AF_INET6 {
+			return err
+		}
 	}
 	more := u.cork || flags&sockeye.MSG_MORE != 0
 	switch {
@@ -226,7 +226,7 @@ func (b *base) aim(t target, wish *wish, flags sockeye.MsgFlags) (w path, h head
 		t.ip = loopbackOf(b.claim.ip)
 	}
 	q := b.way(t.ip)
-	if !t.ip.Is4() && t.scope != 0 && (t.ip.IsLinkLocal() || t.ip.IsLinkLocalMulticast()) {
+	if needsScope(t.ip) && t.scope != 0 {
 		q.ifindex = t.scope
 	}
 	if !wish.src.IsUnspecified() {
