@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sockeye"
 	"sockeye/conformance"
@@ -73,6 +74,10 @@ func sysctl(t *testing.T, core *sock.Sysctl, ip *inet.Sysctl, name string, value
 		ip.NonlocalBind = v[0] != 0
 	case "net.ipv4.ping_group_range":
 		ip.PingGroupRange = [2]uint32{uint32(v[0]), uint32(v[1])}
+	case "net.ipv4.neigh.eth0.mcast_solicit":
+		ip.NeighbourProbes = v[0]
+	case "net.ipv4.neigh.eth0.retrans_time_ms":
+		ip.NeighbourRetrans = time.Duration(v[0]) * time.Millisecond
 	case "net.ipv6.bindv6only":
 		ip.BindV6Only = v[0] != 0
 	case "net.ipv4.ip_nonlocal_bind6", "net.ipv6.ip_nonlocal_bind", "net.ipv4.icmp_echo_ignore_broadcasts",

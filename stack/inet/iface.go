@@ -171,3 +171,18 @@ func (i *Iface) source(dst wire.Addr) (wire.Addr, bool) {
 	}
 	return found, best > 0
 }
+
+// indexOf and nameOf are for SO_BINDTODEVICE; 0 and "" are none.
+func (s *Stack) indexOf(name string) int {
+	if i := s.IfaceByName(name); i != nil {
+		return i.Index
+	}
+	return 0
+}
+
+func (s *Stack) nameOf(index int) string {
+	if i := s.Iface(index); i != nil {
+		return i.Name
+	}
+	return ""
+}

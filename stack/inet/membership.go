@@ -32,11 +32,14 @@ func (b *base) allows(h *header) bool {
 			return len(m.sources) == 0 || slices.Contains(m.sources, h.src)
 		}
 	}
-	return b.ip.multicastAll
+	if h.dst.Is4() {
+		return b.ip.multicastAll
+	}
+	return b.ip.multicastAll6
 }
 
 func (b *base) find(group wire.Addr, i *Iface) int {
-	return slices.IndexFunc(b.ip.groups, func(m membership) bool { return m.group == group && (i == nil || m.iface == i) })
+	return slices.IndexFunc(b.ip.groups, func(m membership) bool { return m.group == group && m.iface == i })
 }
 
 func (b *base) leaveGroups() {
@@ -77,10 +80,13 @@ func (b *base) membership4(name int, val []byte) error {
 		return b.addGroup(m.group, b.groupIface(m))
 	}
 	i := b.groupIface(m)
-	if i == nil && (m.ifindex != 0 || m.address.IsUnspecified()) {
+	switch {
+	case i != nil:
+		return b.dropGroup(m.group, i)
+	case m.ifindex == 0 && m.address.IsUnspecified():
 		return syscall.ENODEV
 	}
-	return b.dropGroup(m.group, i)
+	return syscall.EADDRNOTAVAIL
 }
 
 // membership6 is IPV6_ADD_MEMBERSHIP and IPV6_DROP_MEMBERSHIP.

@@ -30,15 +30,10 @@ func (s NeighbourState) String() string { return stateNames[s] }
 
 // Times and bounds of neighbours (arp(7), RFC 4861 section 10).
 const (
-	maxProbes      = 3
-	retransTime    = time.Second
-	reachableTime  = 30 * time.Second
-	delayTime      = 5 * time.Second
-	maxWaiting     = 101  // packets for one neighbour: neigh/*/unres_qlen
-	maxNeighbours  = 1024 // of one interface: gc_thresh3
-	failedMemory   = 5 * time.Second
-	neighbourTOS   = 0
-	advertOverride = true
+	reachableTime = 30 * time.Second
+	delayTime     = 5 * time.Second
+	maxWaiting    = 101  // packets for one neighbour: neigh/*/unres_qlen
+	maxNeighbours = 1024 // of one interface: gc_thresh3
 )
 
 // A neighbour is a host on the same Ethernet.
@@ -166,7 +161,7 @@ func (i *Iface) solicit(n *neighbour) {
 	if n.state == FAILED {
 		n.state = INCOMPLETE
 	}
-	i.stack.loop.At(i.stack.loop.Now().Add(retransTime), &n.Event)
+	i.stack.loop.At(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
 	src, ok := i.source(n.ip)
 	if !ok {
 		return
@@ -227,7 +222,7 @@ func (t *neighbourTimer) Handle(now event.Time, arg any) {
 		n.state, n.probes = PROBE, 0
 		i.solicit(n)
 	case INCOMPLETE, PROBE:
-		if n.probes < maxProbes {
+		if n.probes < s.Sysctl.NeighbourProbes {
 			i.solicit(n)
 			break
 		}

@@ -2,7 +2,6 @@ package inet
 
 import (
 	"encoding/binary"
-	"strings"
 	"syscall"
 
 	"sockeye"
@@ -44,15 +43,16 @@ type options struct {
 	pktinfoIf     int // IPV6_PKTINFO
 	multicastLoop bool
 	multicastAll  bool
+	multicastAll6 bool
 
 	recv   want
 	groups []membership
 }
 
-func defaultOptions() options {
+func defaultOptions(family sockeye.Family) options {
 	return options{
 		mtuDiscover: sockeye.IP_PMTUDISC_WANT, mtuDiscover6: sockeye.IP_PMTUDISC_WANT,
-		tclass: -1, hopLimit: -1, multicastTTL: 1, multicastHops: 1, multicastLoop: true, multicastAll: true,
+		tclass: -1, hopLimit: -1, multicastTTL: 1, multicastHops: 1, multicastLoop: true, multicastAll: family == sockeye.AF_INET, multicastAll6: true,
 		multicastSrc: anyIPv4, autoFlowLabel: true,
 	}
 }
@@ -233,26 +233,18 @@ func (b *base) setsockopt(level, name int, val []byte) error {
 // to IPv4 do.
 func (b *base) hasIP() bool { return b.Family == sockeye.AF_INET || b.Type != sockeye.SOCK_RAW }
 
-// getSocket adds to the options of SOL_SOCKET those that only these sockets have.
+// getSocket adds to the options of SOL_SOCKET those that are others for these sockets.
 func (b *base) getSocket(name int, val []byte) (int, error) {
 	switch name {
-	case sockeye.SO_REUSEPORT.Name:
-		return sock.PutBool(val, b.claim.share)
 	case sockeye.SO_ACCEPTCONN.Name:
 		return sock.PutBool(val, false)
+	case sockeye.SO_PASSCRED.Name, sockeye.SO_PASSSEC.Name: // of unix sockets
+		return 0, syscall.EOPNOTSUPP
 	case sockeye.SO_PEEK_OFF.Name:
+		if b.Proto != sockeye.IPPROTO_UDP {
+			return 0, syscall.EOPNOTSUPP
+		}
 		return sock.PutInt(val, b.Opt.PeekOff)
-	case sockeye.SO_BINDTOIFINDEX.Name:
-		return sock.PutInt(val, b.claim.ifindex)
-	case sockeye.SO_BINDTODEVICE.Name:
-		i := b.stack.Iface(b.claim.ifindex)
-		if i == nil {
-			return 0, nil
-		}
-		if len(val) < maxIfaceName {
-			return 0, syscall.EINVAL
-		}
-		return copy(val, i.Name+"\x00"), nil
 	case sockeye.SO_PEERNAME.Name:
 		sa, err := b.Getpeername()
 		if err != nil {
@@ -260,63 +252,31 @@ func (b *base) getSocket(name int, val []byte) (int, error) {
 		}
 		return copy(val, sa.AppendBytes(nil)), nil
 	}
+	b.Opt.BindToIfindex = b.claim.ifindex // which connecting may have changed
 	return b.GetSockopt(name, val)
 }
 
-const maxIfaceName = 16 // IFNAMSIZ
-
 // setSocket is getSocket's counterpart.
 func (b *base) setSocket(name int, val []byte) error {
-	if name == sockeye.SO_BINDTODEVICE.Name {
-		return b.bindToDevice(val)
-	}
-	v, err := sock.Int(val)
 	switch name {
-	case sockeye.SO_REUSEPORT.Name, sockeye.SO_PEEK_OFF.Name, sockeye.SO_BINDTOIFINDEX.Name, sockeye.SO_REUSEADDR.Name:
-		if err != nil {
-			return err
-		}
-	default:
-		return b.SetSockopt(name, val)
-	}
-	switch name {
-	case sockeye.SO_REUSEADDR.Name:
-		b.claim.reuse = v != 0
-		return b.SetSockopt(name, val)
-	case sockeye.SO_REUSEPORT.Name:
-		b.claim.share = v != 0
+	case sockeye.SO_PASSCRED.Name, sockeye.SO_PASSSEC.Name:
+		return syscall.EOPNOTSUPP
 	case sockeye.SO_PEEK_OFF.Name:
-		if v < -1 {
-			return syscall.EINVAL
+		if b.Proto != sockeye.IPPROTO_UDP {
+			return syscall.EOPNOTSUPP
 		}
-		b.Opt.PeekOff = v
-	case sockeye.SO_BINDTOIFINDEX.Name:
-		if v < 0 {
-			return syscall.EINVAL
+		v, err := sock.Int(val)
+		if err == nil {
+			b.Opt.PeekOff = v
 		}
-		return b.bindToIface(v)
+		return err
+	case sockeye.SO_ZEROCOPY.Name:
+		if b.Proto != sockeye.IPPROTO_UDP {
+			return syscall.EOPNOTSUPP
+		}
 	}
-	return nil
-}
-
-// bindToDevice is sock_setbindtodevice.
-func (b *base) bindToDevice(val []byte) error {
-	name, _, _ := strings.Cut(string(val[:min(len(val), maxIfaceName-1)]), "\x00")
-	if name == "" {
-		return b.bindToIface(0)
-	}
-	i := b.stack.IfaceByName(name)
-	if i == nil {
-		return syscall.ENODEV
-	}
-	return b.bindToIface(i.Index)
-}
-
-// bindToIface needs privilege to change what is bound already.
-func (b *base) bindToIface(index int) error {
-	if b.claim.ifindex != 0 && !b.Host.Privileged {
-		return syscall.EPERM
-	}
-	b.claim.ifindex = index
-	return nil
+	b.Opt.BindToIfindex = b.claim.ifindex
+	err := b.SetSockopt(name, val)
+	b.claim.ifindex, b.claim.reuse, b.claim.share = b.Opt.BindToIfindex, b.Opt.ReuseAddr, b.Opt.ReusePort
+	return err
 }

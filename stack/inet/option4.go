@@ -49,6 +49,16 @@ var options4 = map[int]option{
 			return nil
 		},
 	},
+	sockeye.IP_LOCAL_PORT_RANGE.Name: {
+		get: func(b *base) (int, error) { return int(int32(b.ip.portRange)), nil },
+		set: func(b *base, v int) error {
+			if low, high := uint16(v), uint16(v>>16); low != 0 && high != 0 && low > high {
+				return syscall.EINVAL
+			}
+			b.ip.portRange = uint32(v)
+			return nil
+		},
+	},
 	sockeye.IP_MTU.Name:                  {get: (*base).pathMTU},
 	sockeye.IP_UNICAST_IF.Name:           ifIndex(),
 	sockeye.IP_HDRINCL.Name:              of(sockeye.SOCK_RAW, syscall.ENOPROTOOPT, flag(func(o *options) *bool { return &o.hdrIncl })),
@@ -79,8 +89,6 @@ func (b *base) get4(name int, val []byte) (int, error) {
 	case sockeye.IP_MULTICAST_IF.Name:
 		ip := b.ip.multicastSrc.As4()
 		return copy(val, ip[:]), nil
-	case sockeye.IP_LOCAL_PORT_RANGE.Name:
-		return sock.PutInt(val, int(b.ip.portRange))
 	}
 	o, ok := options4[name]
 	if !ok {
@@ -125,17 +133,7 @@ func (b *base) set4(name int, val []byte) error {
 		return b.membership4(name, val)
 	case sockeye.IP_ADD_SOURCE_MEMBERSHIP.Name, sockeye.IP_DROP_SOURCE_MEMBERSHIP.Name:
 		return b.sourceMembership(name, val)
-	case sockeye.IP_LOCAL_PORT_RANGE.Name:
-		if len(val) != 4 {
-			return syscall.EINVAL
-		}
-		v := binary.NativeEndian.Uint32(val)
-		if low, high := uint16(v), uint16(v>>16); low != 0 && high != 0 && low > high {
-			return syscall.EINVAL
-		}
-		b.ip.portRange = v
-		return nil
-	case sockeye.IP_UNICAST_IF.Name:
+	case sockeye.IP_LOCAL_PORT_RANGE.Name, sockeye.IP_UNICAST_IF.Name:
 		if len(val) != 4 {
 			return syscall.EINVAL
 		}

@@ -2,6 +2,7 @@ package inet
 
 import (
 	"encoding/binary"
+	"slices"
 	"syscall"
 
 	"sockeye"
@@ -95,7 +96,7 @@ var options6 = map[int]option{
 	sockeye.IPV6_AUTOFLOWLABEL.Name:    flag(func(o *options) *bool { return &o.autoFlowLabel }),
 	sockeye.IPV6_FLOWINFO_SEND.Name:    flag(func(o *options) *bool { return &o.flowInfoSend }),
 	sockeye.IPV6_MULTICAST_LOOP.Name:   zeroOrOne(flag(func(o *options) *bool { return &o.multicastLoop })),
-	sockeye.IPV6_MULTICAST_ALL.Name:    flag(func(o *options) *bool { return &o.multicastAll }),
+	sockeye.IPV6_MULTICAST_ALL.Name:    flag(func(o *options) *bool { return &o.multicastAll6 }),
 	sockeye.IPV6_RECVPKTINFO.Name:      bit(recvPktinfo6),
 	sockeye.IPV6_RECVHOPLIMIT.Name:     bit(recvHopLimit),
 	sockeye.IPV6_RECVTCLASS.Name:       bit(recvTClass),
@@ -123,19 +124,13 @@ func getPreferences(b *base) (int, error) {
 	return v, nil
 }
 
-// setPreferences takes one of each group of preferences, or none to leave it.
+// setPreferences takes at most one of each group of preferences.
 func setPreferences(b *base, v int) error {
 	privacy, home := v&(preferTmp|preferPublic|preferPubTmpDefault), v&(preferCoa|preferHome)
 	if privacy&(privacy-1) != 0 || home&(home-1) != 0 || v&(preferCGA|preferNonCGA) == preferCGA|preferNonCGA {
 		return syscall.EINVAL
 	}
-	p := &b.ip.preferences
-	if privacy != 0 {
-		*p = *p&^(preferTmp|preferPublic) | privacy&(preferTmp|preferPublic)
-	}
-	if home != 0 {
-		*p = *p&^preferCoa | home&preferCoa
-	}
+	b.ip.preferences = v & (preferTmp | preferPublic | preferCoa)
 	return nil
 }
 
@@ -151,6 +146,9 @@ func (b *base) get6(name int, val []byte) (int, error) {
 	}
 	return sock.PutInt(val, v)
 }
+
+// mayBeShort are the options that take a value of less than an int for 0.
+var mayBeShort = []int{sockeye.IPV6_AUTOFLOWLABEL.Name, sockeye.IPV6_DONTFRAG.Name, sockeye.IPV6_RECVFRAGSIZE.Name}
 
 // set6 is setsockopt(2) of IPPROTO_IPV6.
 func (b *base) set6(name int, val []byte) error {
@@ -169,7 +167,7 @@ func (b *base) set6(name int, val []byte) error {
 		return syscall.ENOPROTOOPT
 	}
 	v, err := sock.Int(val)
-	if err != nil && name != sockeye.IPV6_AUTOFLOWLABEL.Name && name != sockeye.IPV6_DONTFRAG.Name {
+	if err != nil && !slices.Contains(mayBeShort, name) {
 		return err
 	}
 	return o.set(b, v)

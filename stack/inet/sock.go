@@ -35,7 +35,7 @@ func (b *base) init(s *Stack, family sockeye.Family, typ sockeye.Type, proto soc
 	b.claim.family = family
 	b.claim.v6only = s.Sysctl.BindV6Only
 	b.reset()
-	b.ip = defaultOptions()
+	b.ip = defaultOptions(family)
 }
 
 var anyIPv4 = wire.AddrFrom4([4]byte{})

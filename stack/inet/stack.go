@@ -2,6 +2,7 @@ package inet
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"sockeye/event"
 	"sockeye/link"
@@ -42,6 +43,9 @@ type Sysctl struct {
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
+
+	NeighbourProbes  int           // neigh.*.mcast_solicit, and ucast_solicit
+	NeighbourRetrans time.Duration // neigh.*.retrans_time_ms
 }
 
 // DefaultSysctl is a fresh Linux machine's.
@@ -52,6 +56,8 @@ func DefaultSysctl() Sysctl {
 		LocalPortRange:        [2]uint16{32768, 60999},
 		UnprivilegedPortStart: 1024,
 		PingGroupRange:        [2]uint32{1, 0},
+		NeighbourProbes:       3,
+		NeighbourRetrans:      time.Second,
 	}
 }
 
@@ -68,6 +74,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	s.ids = s.rand.Uint32()
 	s.parts.init(s)
 	h.Carry = loop.Run
+	h.IfaceIndex, h.IfaceName = s.indexOf, s.nameOf
 	lo := s.AddIface("lo", link.Loopback(loop))
 	lo.AddAddr(wire.AddrFrom4([4]byte{127, 0, 0, 1}), 8)
 	lo.AddAddr(wire.AddrFrom16([16]byte{15: 1}), 128)

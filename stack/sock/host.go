@@ -23,6 +23,11 @@ type Host struct {
 	Pending bool
 	Carry   func()
 
+	// IfaceIndex and IfaceName tell an interface's index by its name, and the other
+	// way round: SO_BINDTODEVICE. 0 and "" are none.
+	IfaceIndex func(name string) int
+	IfaceName  func(index int) string
+
 	fds  []bool // descriptors in use
 	free int    // the lowest that may be free
 

@@ -3,6 +3,7 @@ package sock
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"syscall"
 	"time"
 
@@ -88,6 +89,36 @@ func init() {
 		sockeye.SO_MARK.Name:         guarded(number(func(o *Options) *int { return &o.Mark })),
 		sockeye.SO_BUSY_POLL.Name:    number(func(o *Options) *int { return &o.BusyPoll }),
 		sockeye.SO_INCOMING_CPU.Name: number(func(o *Options) *int { return &o.IncomingCPU }),
+		sockeye.SO_REUSEPORT.Name:    boolean(func(o *Options) *bool { return &o.ReusePort }),
+		sockeye.SO_ZEROCOPY.Name: {
+			get: func(s *Socket) int { return b2i(s.Opt.ZeroCopy) },
+			set: func(s *Socket, v int) error {
+				if v != 0 && v != 1 {
+					return syscall.EINVAL
+				}
+				s.Opt.ZeroCopy = v != 0
+				return nil
+			},
+		},
+		sockeye.SO_TIMESTAMPING.Name: {
+			get: func(s *Socket) int { return s.Opt.Timestamping },
+			set: func(s *Socket, v int) error {
+				if v&^timestampingMask != 0 {
+					return syscall.EINVAL
+				}
+				s.Opt.Timestamping = v
+				return nil
+			},
+		},
+		sockeye.SO_BINDTOIFINDEX.Name: {
+			get: func(s *Socket) int { return s.Opt.BindToIfindex },
+			set: func(s *Socket, v int) error {
+				if v < 0 {
+					return syscall.EINVAL
+				}
+				return s.bindToIface(v)
+			},
+		},
 		sockeye.SO_SNDBUF.Name: {
 			get: func(s *Socket) int { return s.Opt.Sndbuf },
 			set: func(s *Socket, v int) error {
@@ -126,6 +157,45 @@ func init() {
 	}
 }
 
+const timestampingMask = 1<<18 - 1 // the flags of SOF_TIMESTAMPING_MASK
+
+// bindToIface needs privilege to change what is bound already.
+func (s *Socket) bindToIface(index int) error {
+	if s.Opt.BindToIfindex != 0 && !s.Host.Privileged {
+		return syscall.EPERM
+	}
+	s.Opt.BindToIfindex = index
+	return nil
+}
+
+const maxIfaceName = 16 // IFNAMSIZ
+
+// bindToDevice is sock_setbindtodevice, and boundDevice sock_getbindtodevice.
+func (s *Socket) bindToDevice(val []byte) error {
+	name, _, _ := strings.Cut(string(val[:min(len(val), maxIfaceName-1)]), "\x00")
+	index := 0
+	if name != "" {
+		if index = s.Host.IfaceIndex(name); index == 0 {
+			return syscall.ENODEV
+		}
+	}
+	return s.bindToIface(index)
+}
+
+func (s *Socket) boundDevice(val []byte) (int, error) {
+	if s.Opt.BindToIfindex == 0 {
+		return 0, nil
+	}
+	if len(val) < maxIfaceName {
+		return 0, syscall.EINVAL
+	}
+	name := s.Host.IfaceName(s.Opt.BindToIfindex)
+	if name == "" {
+		return 0, syscall.ENODEV
+	}
+	return copy(val, name+"\x00"), nil
+}
+
 func takeErrno(s *Socket) int {
 	err := s.Err
 	s.Err = 0
@@ -135,6 +205,12 @@ func takeErrno(s *Socket) int {
 // GetSockopt is getsockopt(2) of SOL_SOCKET. The host is locked.
 func (s *Socket) GetSockopt(name int, val []byte) (int, error) {
 	switch name {
+	case sockeye.SO_BINDTODEVICE.Name:
+		return s.boundDevice(val)
+	case sockeye.SO_PEERCRED.Name:
+		return copy(val, EncodeCredentials(sockeye.Credentials{UID: ^uint32(0), GID: ^uint32(0)})), nil
+	case sockeye.SO_PEERGROUPS.Name:
+		return 0, syscall.ENODATA
 	case sockeye.SO_LINGER.Name:
 		return copy(val, encodeInts(b2i(s.Opt.Linger.On), s.Opt.Linger.Seconds)), nil
 	case sockeye.SO_RCVTIMEO.Name:
@@ -151,6 +227,9 @@ func (s *Socket) GetSockopt(name int, val []byte) (int, error) {
 
 // SetSockopt is setsockopt(2) of SOL_SOCKET. The host is locked.
 func (s *Socket) SetSockopt(name int, val []byte) error {
+	if name == sockeye.SO_BINDTODEVICE.Name {
+		return s.bindToDevice(val)
+	}
 	if len(val) < 4 {
 		return syscall.EINVAL
 	}
@@ -160,7 +239,12 @@ func (s *Socket) SetSockopt(name int, val []byte) error {
 		if len(val) < 8 {
 			return syscall.EINVAL
 		}
-		s.Opt.Linger = sockeye.Linger{On: v != 0, Seconds: decodeInt(val[4:])}
+		seconds := decodeInt(val[4:])
+		if seconds < 0 { // longer than jiffies can count: MAX_SCHEDULE_TIMEOUT
+			forever := uint64(math.MaxInt64 / hz)
+			seconds = int(int32(forever))
+		}
+		s.Opt.Linger = sockeye.Linger{On: v != 0, Seconds: seconds}
 		return nil
 	case sockeye.SO_RCVTIMEO.Name:
 		return setTimeval(&s.Opt.Rcvtimeo, val)
@@ -188,8 +272,11 @@ func encodeTimeval(d time.Duration) []byte {
 	return binary.NativeEndian.AppendUint64(b, uint64(d%time.Second/time.Microsecond))
 }
 
-// setTimeval is sock_set_timeout: a fraction of a second or more is EDOM, a
-// negative time is none.
+// hz is in how many jiffies Linux counts a second.
+const hz = 250
+
+// setTimeval is sock_set_timeout: a fraction that is a second or more is EDOM, a
+// negative time is none. Times are rounded up to jiffies.
 func setTimeval(d *time.Duration, val []byte) error {
 	if len(val) < 16 {
 		return syscall.EINVAL
@@ -198,6 +285,7 @@ func setTimeval(d *time.Duration, val []byte) error {
 	if usec < 0 || usec >= 1e6 {
 		return syscall.EDOM
 	}
+	usec = (usec + 1e6/hz - 1) / (1e6 / hz) * (1e6 / hz)
 	*d = 0
 	if sec >= 0 && sec < math.MaxInt64/int64(time.Second)-1 {
 		*d = time.Duration(sec)*time.Second + time.Duration(usec)*time.Microsecond

@@ -80,7 +80,6 @@ type Options struct {
 	Linger         sockeye.Linger
 	Rcvtimeo       time.Duration
 	Sndtimeo       time.Duration
-	BindToDevice   string
 	BindToIfindex  int
 }
 
