@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +53,7 @@ type peer struct {
 	loop *event.Loop
 	seen chan arrival // datagrams, segments with payload, and echo replies
 	syn  chan wire.TCP
-	acks bool
+	acks atomic.Bool // whether it acknowledges data
 }
 
 // isn is the initial sequence number of the peer's connections.
@@ -157,7 +158,7 @@ func (p *peer) Receive(now event.Time, q *packet.Packet) {
 		if len(data) == 0 {
 			return
 		}
-		if p.acks {
+		if p.acks.Load() {
 			answer.Seq, answer.Ack = isn+1, h.Seq.Add(len(data))
 			p.sendTCP(from, answer, nil, 0)
 		}
@@ -219,7 +220,7 @@ func TestDatagramsGoBothWaysThroughTUN(t *testing.T) {
 
 func TestTheKernelsLargeSegmentsComeWhole(t *testing.T) {
 	p := connect(t)
-	p.acks = true
+	p.acks.Store(true)
 	for _, to := range pairs {
 		c, err := net.Dial("tcp", netip.AddrPortFrom(to.ours, 80).String())
 		if err != nil {
