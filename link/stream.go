@@ -33,7 +33,6 @@ type Stream struct {
 	props  Properties // what the host sees
 	frames Properties // what the stream carries
 	limits StreamOptions
-	served sync.WaitGroup
 	ended  chan struct{}
 
 	mu      sync.Mutex
@@ -47,7 +46,8 @@ type Stream struct {
 // errUnplugged is why a link has ended that its own side closed.
 var errUnplugged = errors.New("link: closed")
 
-// NewStream makes a link of a stream, which is the link's from here on.
+// NewStream makes a link of a stream, which is the link's from here on. Closing the
+// stream must end a Read and a Write that wait, as it does with a net.Conn.
 func NewStream(loop *event.Loop, stream io.ReadWriteCloser, o StreamOptions) *Stream {
 	if o.MTU == 0 {
 		o.MTU = EthernetMTU
@@ -70,11 +70,15 @@ func NewStream(loop *event.Loop, stream io.ReadWriteCloser, o StreamOptions) *St
 	}
 	s.props = s.frames
 	s.props.MaxGSO, s.props.Checksum = MaxGSO, ChecksumByLink
-	s.served.Go(s.read)
-	s.served.Go(s.write)
+	written := make(chan struct{})
 	go func() {
-		s.served.Wait()
-		close(s.ended)
+		defer close(written)
+		s.write()
+	}()
+	go func() {
+		defer close(s.ended)
+		s.read()
+		<-written
 	}()
 	return s
 }

@@ -31,7 +31,7 @@ var pairs = []pair{
 
 // namespace takes the test into a network namespace of its own, which ends with
 // the test's thread.
-func namespace(t *testing.T) {
+func namespace(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -39,7 +39,7 @@ func namespace(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, name string, args ...string) {
+func run(t testing.TB, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
@@ -61,7 +61,7 @@ const isn = 5000
 
 // connect gives a device that is up, in a namespace of the test's own, and a
 // peer behind it.
-func connect(t *testing.T) *peer {
+func connect(t testing.TB) *peer {
 	t.Helper()
 	namespace(t)
 	loop := network(t)
