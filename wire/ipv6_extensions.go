@@ -6,6 +6,8 @@ const (
 	extLen         = 1 // in units of 8 bytes, without the first 8
 	routingType    = 2 // section 4.4
 	routingSegLeft = 3
+	routingRPL     = 3 // RFC 6554
+	routingSegment = 4 // RFC 8754
 	fragOffset     = 2 // section 4.5
 	fragID         = 4
 
@@ -21,7 +23,8 @@ const (
 
 	optPad1        = 0
 	optPadN        = 1
-	optRouterAlert = 5 // RFC 2711
+	optRouterAlert = 5    // RFC 2711
+	optJumbo       = 0xc2 // RFC 2675
 
 	fragMore = 1
 )
@@ -61,7 +64,7 @@ type Problem struct {
 // An Answer tells when a bad packet is answered.
 type Answer uint8
 
-// The answers that RFC 8200 section 4.2 knows.
+// The answers that RFC 8200 section 4.2 and RFC 4443 section 2.4 (e) know.
 const (
 	AnswerNone    Answer = iota // dropped without a word
 	AnswerUnicast               // answered, unless it was sent to a multicast address
@@ -84,20 +87,22 @@ func WalkExtensions(next Protocol, b []byte) (x Extensions, payload []byte, err 
 		switch x.Protocol {
 		case IPPROTO_HOPOPTS:
 			if n > 0 {
-				x.Problem = Problem{AnswerAlways, ICMPV6_UNK_NEXTHDR, x.NextAt}
+				x.Problem = Problem{AnswerUnicast, ICMPV6_UNK_NEXTHDR, x.NextAt}
 				return x, nil, ErrExtension
 			}
 			size, err = x.options(rest, at)
 		case IPPROTO_DSTOPTS:
 			size, err = x.options(rest, at)
 		case IPPROTO_ROUTING:
-			size, err = extensionSize(rest)
-			if err == nil && rest[routingSegLeft] != 0 {
-				x.Problem = Problem{AnswerAlways, ICMPV6_HDR_FIELD, at + routingType}
-				err = ErrExtension
-			}
+			size, err = x.routing(rest, at)
 		case IPPROTO_FRAGMENT:
-			size, err = x.fragment(rest)
+			if x.HasFragment {
+				x.headerField(at)
+				return x, nil, ErrExtension
+			}
+			if size, err = x.fragment(rest); err != nil {
+				x.headerField(at)
+			}
 		default:
 			return x, rest, nil
 		}
@@ -116,6 +121,11 @@ func WalkExtensions(next Protocol, b []byte) (x Extensions, payload []byte, err 
 	}
 }
 
+// headerField sets the problem of a field that is wrong.
+func (x *Extensions) headerField(at int) {
+	x.Problem = Problem{AnswerUnicast, ICMPV6_HDR_FIELD, at}
+}
+
 // extensionSize is the size of the header at the start of b.
 func extensionSize(b []byte) (int, error) {
 	if len(b) < 8 {
@@ -124,6 +134,21 @@ func extensionSize(b []byte) (int, error) {
 	size := 8 + int(b[extLen])*8
 	if size > len(b) {
 		return 0, ErrTruncated
+	}
+	return size, nil
+}
+
+// routing reads the routing header at the start of b.
+func (x *Extensions) routing(b []byte, at int) (int, error) {
+	size, err := extensionSize(b)
+	switch {
+	case err != nil:
+		return 0, err
+	case b[routingType] == routingRPL || b[routingType] == routingSegment:
+		return 0, ErrExtension
+	case b[routingSegLeft] != 0:
+		x.headerField(at + routingType)
+		return 0, ErrExtension
 	}
 	return size, nil
 }
@@ -176,6 +201,9 @@ func (x *Extensions) options(b []byte, at int) (int, error) {
 				return 0, ErrOptions
 			}
 			x.RouterAlert, x.HasRouterAlert = be.Uint16(data), true
+		case hopByHop && b[i] == optJumbo:
+			x.jumbo(data, at+i)
+			return 0, ErrOptions
 		case b[i]>>6 != 0: // the two highest bits say what to do with an unknown option
 			if b[i]>>6 != 1 {
 				x.Problem = Problem{AnswerAlways, ICMPV6_UNK_OPTION, at + i}
@@ -188,6 +216,18 @@ func (x *Extensions) options(b []byte, at int) (int, error) {
 		i += 2 + len(data)
 	}
 	return size, nil
+}
+
+// jumbo tells what is wrong with a jumbo payload option at offset at: that it is
+// too small, or else that the packet has a length (RFC 2675 section 3).
+func (x *Extensions) jumbo(data []byte, at int) {
+	switch {
+	case len(data) != 4 || at&3 != 2: // dropped without a word
+	case be.Uint32(data) <= MaxIPv6Payload:
+		x.headerField(at + 2)
+	default:
+		x.headerField(at)
+	}
 }
 
 func zeros(b []byte) bool {

@@ -30,9 +30,9 @@ func TestExtensionsAreWalked(t *testing.T) {
 			wire.Extensions{Protocol: udp, NextAt: 40, Len: 8}},
 		{"options of sixteen bytes", dst, "11 01 3e 0c 000000000000000000000000 aa",
 			wire.Extensions{Protocol: udp, NextAt: 40, Len: 16}},
-		{"a routing header without segments left", rt, "11 00 04 00 00000000 aa",
+		{"a routing header without segments left", rt, "11 00 00 00 00000000 aa",
 			wire.Extensions{Protocol: udp, NextAt: 40, Len: 8}},
-		{"a chain of four", hop, "3c 00 010400000000  2b 00 010400000000  2c 00 00 00 00000000  11 00 0000 00000009 aa",
+		{"a chain of four", hop, "3c 00 010400000000  2b 00 010400000000  2c 00 02 00 00000000  11 00 0000 00000009 aa",
 			wire.Extensions{Protocol: udp, NextAt: 64, Len: 32, HasFragment: true, Fragment: wire.Fragment{ID: 9}}},
 		{"an atomic fragment is walked through", frag, "3c 00 0000 00000009  11 00 010400000000 aa",
 			wire.Extensions{Protocol: udp, NextAt: 48, Len: 16, HasFragment: true, Fragment: wire.Fragment{ID: 9}}},
@@ -51,8 +51,14 @@ func TestExtensionsAreWalked(t *testing.T) {
 	}
 }
 
+// Each packet was sent to Linux 6.18 over a link: the refused ones it answered
+// with this problem, or not at all, and the others with port unreachable. Only the
+// bound on the number of headers is not Linux's.
 func TestExtensionsRefusals(t *testing.T) {
-	atomic := "2c 00 0000 00000000 "
+	field := func(at int) wire.Problem {
+		return wire.Problem{Answer: wire.AnswerUnicast, Code: wire.ICMPV6_HDR_FIELD, Pointer: at}
+	}
+	another := "3c 00 0104 00000000 "
 	for _, c := range []struct {
 		name    string
 		first   wire.Protocol
@@ -64,12 +70,15 @@ func TestExtensionsRefusals(t *testing.T) {
 		{"options less a byte", hop, "11 00 0104000000", wire.ErrShort, wire.Problem{}},
 		{"a header longer than the packet", dst, "11 01 010400000000", wire.ErrTruncated, wire.Problem{}},
 		{"a routing header longer than the packet", rt, "11 02 0000 00000000", wire.ErrTruncated, wire.Problem{}},
-		{"a fragment header less a byte", frag, "11 00 0000 000000", wire.ErrShort, wire.Problem{}},
-		{"a routing header with segments left", rt, "11 00 04 01 00000000", wire.ErrExtension,
-			wire.Problem{Answer: wire.AnswerAlways, Code: wire.ICMPV6_HDR_FIELD, Pointer: 42}},
+		{"a fragment header less a byte", frag, "11 00 0000 000000", wire.ErrShort, field(40)},
+		{"a second fragment header", frag, "2c 00 0000 00000000 11 00 0000 00000000", wire.ErrExtension, field(48)},
+		{"a routing header with segments left", rt, "11 00 00 01 00000000", wire.ErrExtension, field(42)},
+		{"a routing header of an unknown type with segments left", rt, "11 00 09 01 00000000", wire.ErrExtension, field(42)},
+		{"a routing header of segment routing", rt, "11 00 04 00 00000000", wire.ErrExtension, wire.Problem{}},
+		{"a routing header of RPL", rt, "11 00 03 01 00000000", wire.ErrExtension, wire.Problem{}},
 		{"hop-by-hop options that are not first", dst, "00 00 010400000000 11 00 010400000000", wire.ErrExtension,
-			wire.Problem{Answer: wire.AnswerAlways, Code: wire.ICMPV6_UNK_NEXTHDR, Pointer: 40}},
-		{"seventeen headers", frag, strings.Repeat(atomic, 17), wire.ErrExtension, wire.Problem{}},
+			wire.Problem{Answer: wire.AnswerUnicast, Code: wire.ICMPV6_UNK_NEXTHDR, Pointer: 40}},
+		{"seventeen headers", dst, strings.Repeat(another, 16) + "11 00 0104 00000000", wire.ErrExtension, wire.Problem{}},
 		{"an option that overruns its header", hop, "11 00 3e 05 00000000", wire.ErrOptions, wire.Problem{}},
 		{"an option without its length", hop, "11 00 3e 03 000000 3e", wire.ErrOptions, wire.Problem{}},
 		{"padding that overruns its header", hop, "11 00 01 05 00000000", wire.ErrOptions, wire.Problem{}},
@@ -82,11 +91,15 @@ func TestExtensionsRefusals(t *testing.T) {
 			wire.Problem{Answer: wire.AnswerAlways, Code: wire.ICMPV6_UNK_OPTION, Pointer: 43}},
 		{"an option to drop for with an answer to unicast", dst, "11 00 fe 04 00000000", wire.ErrOptions,
 			wire.Problem{Answer: wire.AnswerUnicast, Code: wire.ICMPV6_UNK_OPTION, Pointer: 42}},
-		{"a jumbo payload", hop, "11 00 c2 04 00010000", wire.ErrOptions,
+		{"a jumbo payload of a packet with a length", hop, "11 00 c2 04 00010000", wire.ErrOptions, field(42)},
+		{"a jumbo payload that is none", hop, "11 00 c2 04 0000ffff", wire.ErrOptions, field(44)},
+		{"a jumbo payload of two bytes", hop, "11 00 c2 02 0001 0100", wire.ErrOptions, wire.Problem{}},
+		{"a jumbo payload out of place", hop, "11 01 0100 c204 00010000 010400000000", wire.ErrOptions, wire.Problem{}},
+		{"a jumbo payload among destination options", dst, "11 00 c2 04 00010000", wire.ErrOptions,
 			wire.Problem{Answer: wire.AnswerUnicast, Code: wire.ICMPV6_UNK_OPTION, Pointer: 42}},
 		{"a router alert among destination options is skipped", dst, "11 00 05 02 0000 0100", nil, wire.Problem{}},
 		{"eight options are read", dst, "11 02 " + strings.Repeat("3e00", 8) + "000000000000", nil, wire.Problem{}},
-		{"sixteen headers are read", frag, strings.Repeat(atomic, 15) + "11 00 0000 00000000", nil, wire.Problem{}},
+		{"sixteen headers are read", dst, strings.Repeat(another, 15) + "11 00 0104 00000000", nil, wire.Problem{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

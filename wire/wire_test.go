@@ -142,10 +142,10 @@ func fuzz[T any](f *testing.F, parse parser[T], size func(v T) int, put func(v T
 }
 
 // allocatesNothing tells it of f.
-func allocatesNothing(t *testing.T, f func()) {
+func allocatesNothing(t *testing.T, what string, f func()) {
 	t.Helper()
 	if n := testing.AllocsPerRun(100, f); n != 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("%s: %v allocations", what, n)
 	}
 }
 
