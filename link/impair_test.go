@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -487,6 +488,49 @@ func TestAClosedImpairmentDropsWhatIsOnItsWay(t *testing.T) {
 		time.Sleep(time.Second)
 		if got := numbers(i.got.arrivals()); !slices.Equal(got, []int{0}) {
 			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func TestFaultsMayChangeWhileManySend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := impair(t, link.Impairment{Out: everything, In: everything})
+		near := attach(i.port)
+		var wg sync.WaitGroup
+		for g := range 4 {
+			wg.Go(func() {
+				for k := range 500 {
+					i.send(g*500+k, 1)
+					i.far.Send(datagram(100))
+					i.loop.Run()
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		wg.Go(func() {
+			parted := everything
+			parted.Partition = true
+			for k := range 500 {
+				for _, d := range []link.Direction{link.Out, link.In} {
+					if err := i.port.Set(d, []link.Faults{everything, parted, {}}[k%3]); err != nil {
+						t.Error(err)
+					}
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+		wg.Wait()
+		time.Sleep(time.Minute)
+		for d, got := range map[link.Direction]*sink{link.Out: i.got, link.In: near} {
+			s := i.port.Stats(d)
+			n := s.Packets
+			ended := n[link.Delivered] + n[link.Lost] + n[link.BurstLost] + n[link.Overflowed] + n[link.Partitioned]
+			if n[link.Sent] != 2000 || n[link.Sent]+n[link.Duplicated] != ended || s.Queued+s.InFlight+s.QueuedBytes != 0 {
+				t.Errorf("%v: %s; %d queued, %d in flight", d, counts(s), s.Queued, s.InFlight)
+			}
+			if len(got.arrivals()) != int(n[link.Delivered]) {
+				t.Errorf("%v: %d arrived, %d counted", d, len(got.arrivals()), n[link.Delivered])
+			}
 		}
 	})
 }

@@ -19,7 +19,8 @@ type StreamOptions struct {
 	IP       bool    // frames are IP packets, without an Ethernet header
 	Hardware [6]byte // this end's address, if Ethernet; zero: 02:00:00:00:00:01
 
-	// The queue of what the peer has not read. A packet that finds it full is dropped.
+	// The queue of what waits while the peer does not read, on top of what is being
+	// written. A packet that finds it full is dropped.
 	QueuePackets int // 0: 1000
 	QueueBytes   int // 0: 4 MiB
 }
