@@ -358,8 +358,10 @@ func TestTUNHasTheDevicesProperties(t *testing.T) {
 		t.Errorf("%s: %+v", dev.Name(), pr)
 	}
 	dev.Send(datagram(1)) // it is not up
+	dev.Send(datagram(9000))
+	dev.Send(spec{slices: []int{20000}, gso: 8961}.build())
 	loop.Run()
-	if dev.Dropped() != 1 {
+	if dev.Dropped() != 1+1+3 {
 		t.Errorf("%d packets were dropped", dev.Dropped())
 	}
 }
@@ -416,5 +418,32 @@ func TestTUNSaysWhatIsWrong(t *testing.T) {
 		if _, err := link.OpenTUN(loop, tt.options); err == nil || err.Error() != tt.want {
 			t.Errorf("%+v: %v, want %s", tt.options, err, tt.want)
 		}
+	}
+}
+
+func TestLargeDatagramsAreCutForAnOldKernel(t *testing.T) {
+	p := connect(t)
+	p.dev.WithoutUSO()
+	to := pairs[0]
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.kernel, 2000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	before := received(t, p.dev.Name())
+	data := payload(2500)
+	h := make([]byte, wire.UDPLen)
+	wire.UDP{SrcPort: 1000, DstPort: 2000}.Put(h, len(data))
+	p.send(to, wire.IPPROTO_UDP, h, data, 1000)
+	buf := make([]byte, 2000)
+	for _, want := range [][]byte{data[:1000], data[1000:2000], data[2000:]} {
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "datagram", buf[:n], want)
+	}
+	if n := received(t, p.dev.Name()) - before; n != 3 {
+		t.Errorf("the kernel received %d packets", n)
 	}
 }
