@@ -344,3 +344,15 @@ func TestMessageBoundariesAreKept(t *testing.T) {
 		t.Errorf("the third: %d, %v, %v", n, err, m.Flags)
 	}
 }
+
+func TestGatheringKeepsTheSendersName(t *testing.T) {
+	client, server := connPair(t, "unix")
+	a, b := client.(*sockeye.UnixConn).Socket(), server.(*sockeye.UnixConn).Socket()
+	soon(t, func() { b.Send([]byte("def"), 0) })
+	must(b.Send([]byte("abc"), 0))(t)
+	p := make([]byte, 6)
+	n, from, err := a.Recvfrom(p, sockeye.MSG_WAITALL)
+	if want := must(b.Getsockname())(t); n != 6 || from != want || err != nil {
+		t.Errorf("%q from %v, %v; want %v", p[:n], from, err, want)
+	}
+}
