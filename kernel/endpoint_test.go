@@ -139,6 +139,9 @@ func TestOneSocketHasManyReceivers(t *testing.T) {
 }
 
 func TestRoundTripsAllocateNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	a, b := streamPair(t)
 	msg, buf := make([]byte, 64), make([]byte, 64)
 	if allocs := testing.AllocsPerRun(100, func() {
