@@ -166,21 +166,22 @@ func TestHTTPServersShutDown(t *testing.T) {
 }
 
 func TestHTTPClientsAreCanceled(t *testing.T) {
-	leave := make(chan struct{})
+	entered, left := make(chan struct{}), make(chan struct{})
 	srv, client := testServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-r.Context().Done(): // the server sees that the client has left
-		case <-leave:
-			t.Error("the server did not see the client leave")
-		}
+		close(entered)
+		<-r.Context().Done() // the server sees that the client has left
+		close(left)
 	}), false)
-	defer close(leave)
 	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-entered
+		cancel()
+	}()
 	req := must(http.NewRequestWithContext(ctx, "GET", srv.URL, nil))(t)
-	go cancel()
 	if _, err := client.Do(req); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+	<-left
 }
 
 func TestTLSRunsOverEveryStream(t *testing.T) {
