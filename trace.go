@@ -3,6 +3,7 @@ package sockeye
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -273,6 +274,22 @@ func (s *Socket) traceSplice(dst *Socket, max int64) (int64, error) {
 	done(err, "%d", n)
 	return n, err
 }
+
+func (s *Socket) traceSendfile(file *os.File, max int64) (int64, error) {
+	done := s.trace("sendfile", "%q, %d", file.Name(), max)
+	n, err := s.sendfile(file, max)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceIoctl(req uint) (int, error) {
+	done := s.trace("ioctl", "%s", ioctlNames.of(int(req)))
+	n, err := s.ioctl(req)
+	done(err, "0, %d", n)
+	return n, err
+}
+
+var ioctlNames = names{siocinq: "SIOCINQ", siocoutq: "SIOCOUTQ", siocatmark: "SIOCATMARK"}
 
 func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
 	show := func(events func(PollFd) Events) string {

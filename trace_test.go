@@ -77,6 +77,12 @@ func TestTracesReadLikeStrace(t *testing.T) {
 	must(sockeye.SO_TYPE.Get(s))(t)
 	s.SetsockoptInt(77, 88, 99)
 	must(h.Poll(context.Background(), []sockeye.PollFd{{Socket: s, Events: sockeye.POLLIN}}, time.Second))(t)
+	must(s.Inq())(t)
+	file := filepath.Join(dir, "f")
+	check(t, os.WriteFile(file, []byte("filed"), 0o600))
+	f := must(os.Open(file))(t)
+	defer f.Close()
+	must(s.Sendfile(f, -1))(t)
 	check(t, s.Shutdown(sockeye.SHUT_RDWR))
 	check(t, s.Close())
 	s.Shutdown(sockeye.SHUT_RD)
@@ -112,11 +118,14 @@ setsockopt(#2, SOL_SOCKET, SO_PASSCRED, 1) = 0
 getsockopt(#2, SOL_SOCKET, SO_TYPE) = 0, 1
 setsockopt(#2, 77, 88, 99) = -1 EOPNOTSUPP (operation not supported)
 poll([FD:POLLIN], 1s) = 1 [FD:POLLIN]
+ioctl(#2, SIOCINQ) = 0, 2
+sendfile(#2, "FILE", -1) = 5
 shutdown(#2, SHUT_RDWR) = 0
 close(#2) = 0
 shutdown(#2, SHUT_RD) = -1 EBADF (bad file descriptor)
 unlink("PATH") = 0
-socket(77, SOCK_RAW, 5) = -1 EAFNOSUPPORT (address family not supported by protocol)`, "PATH", path), "FD", fd("#2"))
+socket(77, SOCK_RAW, 5) = -1 EAFNOSUPPORT (address family not supported by protocol)`, "PATH", path), "FD:", fd("#2")+":")
+	want = strings.ReplaceAll(want, "FILE", file)
 	for i, line := range strings.Split(want, "\n") {
 		if got := at(c.lines, i); got != line {
 			t.Errorf("line %d is\n%s\nwant\n%s", i, got, line)
