@@ -362,6 +362,19 @@ func TestFacadesAnswerAsPackageNet(t *testing.T) {
 				l.Close()
 			}
 		}},
+		{"groups", func(p netPackage, say func(...any)) {
+			for _, a := range [][2]string{{"udp4", "224.0.0.250:0"}, {"udp", "224.0.0.250:0"}, {"udp6", "[ff02::250]:0"}} {
+				pc := must(p.listenPacket(a[0], a[1]))(t)
+				_, port, _ := net.SplitHostPort(pc.LocalAddr().String())
+				host, _, _ := net.SplitHostPort(a[1])
+				second, err := p.listenPacket(a[0], net.JoinHostPort(host, port)) // a group has many members
+				say(a[0], a[1], pc.LocalAddr(), err)
+				pc.Close()
+				if err == nil {
+					second.Close()
+				}
+			}
+		}},
 		{"copies that fail", func(p netPackage, say func(...any)) {
 			c, s, l := dialAccept(t, p, "tcp")
 			defer l.Close()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"net/rpc"
 	"net/url"
@@ -162,6 +163,22 @@ func TestHTTPServersShutDown(t *testing.T) {
 	}
 	if _, err := kernel.Host().Dial("tcp", l.Addr().String()); err == nil {
 		t.Error("the address still answers")
+	}
+}
+
+func TestHTTPConnectionsAreUsedAgain(t *testing.T) {
+	srv, client := testServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}), false)
+	for i := range 5 {
+		var reused bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+			GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
+		})
+		resp := must(client.Do(must(http.NewRequestWithContext(ctx, "GET", srv.URL, nil))(t)))(t)
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if reused != (i > 0) {
+			t.Errorf("request %d: the connection was used before: %v", i, reused)
+		}
 	}
 }
 
