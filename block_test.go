@@ -356,3 +356,45 @@ func TestGatheringKeepsTheSendersName(t *testing.T) {
 		t.Errorf("%q from %v, %v; want %v", p[:n], from, err, want)
 	}
 }
+
+func TestUrgentDataIsMarked(t *testing.T) {
+	a, b := socketPair(t)
+	must(a.Send([]byte("ab"), 0))(t)
+	must(a.Send([]byte("!"), sockeye.MSG_OOB))(t)
+	must(a.Send([]byte("cd"), 0))(t)
+	p := make([]byte, 8)
+	must(b.Recv(p[:1], sockeye.MSG_WAITALL))(t)
+	if must(b.AtMark())(t) {
+		t.Error("at the mark too early")
+	}
+	if n, err := b.Recv(p, 0); string(p[:n]) != "b" || err != nil { // a receive stops before the mark
+		t.Errorf("before the mark: %q, %v", p[:n], err)
+	}
+	if !must(b.AtMark())(t) {
+		t.Error("not at the mark")
+	}
+	if n, err := b.Recv(p, sockeye.MSG_OOB); string(p[:n]) != "!" || err != nil {
+		t.Errorf("urgent: %q, %v", p[:n], err)
+	}
+	if n, err := b.Recv(p[:2], sockeye.MSG_WAITALL); string(p[:n]) != "cd" || err != nil {
+		t.Errorf("after the mark: %q, %v", p[:n], err)
+	}
+}
+
+func TestQueuesTellWhatTheyHold(t *testing.T) {
+	a, b := datagramPair(t)
+	must(a.Send(make([]byte, 30), 0))(t)
+	must(a.Send(make([]byte, 70), 0))(t)
+	if n := must(b.Inq())(t); n != 30 { // of a datagram socket: the next one
+		t.Errorf("Inq is %d", n)
+	}
+	c, s := socketPair(t)
+	must(c.Send(make([]byte, 100), 0))(t)
+	must(s.Recv(make([]byte, 100), sockeye.MSG_WAITALL|sockeye.MSG_PEEK))(t)
+	if n := must(s.Inq())(t); n != 100 {
+		t.Errorf("Inq is %d", n)
+	}
+	if n := must(b.Outq())(t); n != 0 {
+		t.Errorf("Outq is %d with nothing sent", n)
+	}
+}
