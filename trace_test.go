@@ -29,7 +29,8 @@ func (c *script) event(e sockeye.TraceEvent) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.Call == "socket" && e.Err == nil || e.Call == "accept" && e.Err == nil {
+	opens := e.Err == nil && (e.Call == "socket" || e.Call == "accept") // its result is a socket
+	if opens {
 		fd, _, _ := strings.Cut(e.Result, ",")
 		c.fds[fd] = fmt.Sprintf("#%d", len(c.fds)+1)
 	}
@@ -43,7 +44,14 @@ func (c *script) event(e sockeye.TraceEvent) {
 		}
 		return first
 	}
-	c.lines = append(c.lines, fmt.Sprintf("%s(%s) = %s", e.Call, rename(e.Args), rename(e.Result)))
+	args, result := e.Args, e.Result
+	if e.Call != "socket" {
+		args = rename(args)
+	}
+	if opens {
+		result = rename(result)
+	}
+	c.lines = append(c.lines, fmt.Sprintf("%s(%s) = %s", e.Call, args, result))
 }
 
 func TestTracesReadLikeStrace(t *testing.T) {
