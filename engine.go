@@ -8,7 +8,8 @@ import (
 )
 
 // An Engine opens sockets: it is what a Host stands on. Programs use a Host;
-// this interface, and Endpoint, are for those who write engines.
+// this interface, and Endpoint, are for those who write engines. The value is a
+// pointer, or another that can be compared.
 //
 // Errors of an engine are bare: a syscall.Errno wherever Linux has one. The
 // Host's sockets add the call and the addresses.
