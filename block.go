@@ -29,6 +29,7 @@ type op struct {
 	connecting bool
 
 	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
+	first error     // what the call answered before it waited, where there is a limit
 	err   error
 }
 
@@ -85,6 +86,14 @@ func (o *op) run() error {
 // block makes the call and waits.
 func (o *op) block() error {
 	if t := o.c.timeout[o.dir].Load(); t != 0 {
+		// A short timeout takes nothing from a call that need not wait.
+		if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
+			return o.err
+		}
+		o.first = o.err
+		if t == atOnce {
+			return o.timedOut()
+		}
 		o.limit = time.Now().Add(time.Duration(t))
 	}
 	if o.ctx == nil || o.ctx.Done() == nil {
@@ -117,17 +126,22 @@ func (o *op) wait() error {
 			if d := o.c.getDeadline(o.dir); o.limit.IsZero() || !d.IsZero() && d.Before(o.limit) {
 				return os.ErrDeadlineExceeded
 			}
-			if o.n > 0 { // socket(7): a timeout after some data gives the count
-				return nil
-			}
-			if o.connecting {
-				return syscall.EINPROGRESS
-			}
-			return syscall.EAGAIN
+			return o.timedOut()
 		default:
 			return err
 		}
 	}
+}
+
+// timedOut is how a call ends that SO_RCVTIMEO or SO_SNDTIMEO bounds.
+func (o *op) timedOut() error {
+	if o.n > 0 { // socket(7): a timeout after some data gives the count
+		return nil
+	}
+	if o.connecting && o.first != nil {
+		return o.first // EINPROGRESS, EALREADY when asked again, EAGAIN of a full unix backlog
+	}
+	return syscall.EAGAIN
 }
 
 // epoch is what deadlines count from: an int64 can be read without a lock, and

@@ -36,10 +36,9 @@ type Resolver interface {
 	InterfaceIndex(name string) (int, error)
 }
 
-// An Unlinker is an Engine with path names of its own for unix sockets. One that
-// has none uses the file system of the process.
+// An Unlinker is an Engine whose unix sockets leave their paths behind.
 type Unlinker interface {
-	// Unlink removes the path name that a unix socket left behind.
+	// Unlink removes the path of a unix socket (unlink(2)).
 	Unlink(path string) error
 }
 

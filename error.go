@@ -91,6 +91,7 @@ var (
 	callPoll        = newCall("poll")
 	callSplice      = newCall("splice")
 	callSendfile    = newCall("sendfile")
+	callUnlink      = newCall("unlink")
 	callSyscallConn = newCall("syscallconn")
 )
 

@@ -74,15 +74,23 @@ func (h *Host) adopt(ep Endpoint) *Socket {
 // by other means than socket(2), such as from a file descriptor.
 func (h *Host) Adopt(ep Endpoint) *Socket { return h.adopt(ep) }
 
-// Unlink is unlink(2) for the path name of a unix socket, which stays behind when
-// the socket is closed and makes the next Bind fail with EADDRINUSE (unix(7)).
+// Unlink removes the path that a unix socket was bound to (unlink(2)), in the
+// file system that the host's unix sockets live in. Until then the path
+// refuses Bind with EADDRINUSE, even if the socket is closed.
 func (h *Host) Unlink(path string) error {
-	unlink := syscall.Unlink
-	if e, ok := h.engine.(Unlinker); ok {
-		unlink = e.Unlink
+	if h.tracer != nil {
+		return h.traceUnlink(path)
 	}
-	if err := unlink(path); err != nil {
-		return &Error{Call: "unlink", Remote: SockaddrUnix(path), Err: err}
+	return h.unlink(path)
+}
+
+func (h *Host) unlink(path string) error {
+	u, ok := h.engine.(Unlinker)
+	if !ok {
+		return &Error{Call: callUnlink.name, Remote: SockaddrUnix(path), Err: syscall.EOPNOTSUPP}
+	}
+	if err := u.Unlink(path); err != nil {
+		return &Error{Call: callUnlink.name, Remote: SockaddrUnix(path), Err: err}
 	}
 	return nil
 }

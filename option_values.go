@@ -75,11 +75,18 @@ var timevalCodec = codec[time.Duration]{
 	typ: "struct timeval", size: 2 * wordSize, min: 2 * wordSize,
 	encode: func(v time.Duration) []byte {
 		b := make([]byte, 2*wordSize)
-		putWord(b, int64(v/time.Second))
-		putWord(b[wordSize:], int64((v%time.Second+time.Microsecond-1)/time.Microsecond))
+		usec := int64(v / time.Microsecond)
+		if v%time.Microsecond > 0 { // rounded up, so that no timeout becomes none
+			usec++
+		}
+		putWord(b, usec/1e6)
+		putWord(b[wordSize:], usec%1e6)
 		return b
 	},
 	decode: func(b []byte) time.Duration {
+		if sec := getWord(b); sec >= int64(math.MaxInt64/time.Second) {
+			return math.MaxInt64
+		}
 		return time.Duration(getWord(b))*time.Second + time.Duration(getWord(b[wordSize:]))*time.Microsecond
 	},
 }

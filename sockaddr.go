@@ -19,8 +19,8 @@ type Sockaddr struct {
 	flowinfo uint32
 	scopeID  uint32
 	ip       [16]byte // AF_INET: the first four
-	name     string   // AF_UNIX: sun_path; of any other family, and where raw: sa_data
-	raw      bool     // name holds sa_data as it was given to SockaddrBytes
+	name     string   // AF_UNIX: sun_path
+	raw      bool     // name holds all of what was given to SockaddrBytes
 }
 
 // SockaddrInet is the sockaddr_in of an IPv4 address and the sockaddr_in6 of an
@@ -96,7 +96,7 @@ func SockaddrBytes(b []byte) Sockaddr {
 		}
 		return SockaddrUnix(string(data))
 	}
-	return Sockaddr{family: f, name: string(data), raw: true}
+	return Sockaddr{family: f, name: string(b), raw: true}
 }
 
 // AppendBytes appends the address as C lays it out, and nothing for the zero
@@ -105,18 +105,16 @@ func (sa Sockaddr) AppendBytes(b []byte) []byte {
 	if sa.IsZero() {
 		return b
 	}
-	if sa.raw && sa.family == AF_UNSPEC && len(sa.name) < 2 {
+	if sa.raw {
 		return append(b, sa.name...)
 	}
 	b = binary.NativeEndian.AppendUint16(b, uint16(sa.family))
-	switch {
-	case sa.raw:
-		return append(b, sa.name...)
-	case sa.family == AF_INET:
+	switch sa.family {
+	case AF_INET:
 		b = binary.BigEndian.AppendUint16(b, sa.port)
 		b = append(b, sa.ip[:4]...)
 		return append(b, 0, 0, 0, 0, 0, 0, 0, 0)
-	case sa.family == AF_INET6:
+	case AF_INET6:
 		b = binary.BigEndian.AppendUint16(b, sa.port)
 		b = binary.BigEndian.AppendUint32(b, sa.flowinfo)
 		b = append(b, sa.ip[:]...)
@@ -175,7 +173,7 @@ func (sa Sockaddr) WithPort(port uint16) Sockaddr {
 // Path is sun_path: a path name, a NUL byte and an abstract name, or empty for
 // the unnamed address.
 func (sa Sockaddr) Path() string {
-	if sa.family != AF_UNIX {
+	if sa.family != AF_UNIX || sa.raw {
 		return ""
 	}
 	return sa.name
@@ -186,7 +184,7 @@ func (sa Sockaddr) Data() []byte {
 	if !sa.raw {
 		return nil
 	}
-	return []byte(sa.name)
+	return []byte(sa.name[min(2, len(sa.name)):])
 }
 
 // String is the address as people write it: 127.0.0.1:80, [::1]:80, a path, @
@@ -196,7 +194,7 @@ func (sa Sockaddr) String() string {
 	case sa.IsZero():
 		return "-"
 	case sa.raw:
-		return fmt.Sprintf("%v:%x", sa.family, sa.name)
+		return fmt.Sprintf("%v:%x", sa.family, sa.Data())
 	case sa.family == AF_UNIX && strings.HasPrefix(sa.name, "\x00"):
 		return "@" + sa.name[1:]
 	case sa.family == AF_UNIX:

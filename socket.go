@@ -30,7 +30,7 @@ type core struct {
 	closed   atomic.Bool
 	nonblock atomic.Bool
 	deadline [2]atomic.Int64 // by Direction; since epoch, 0: none
-	timeout  [2]atomic.Int64 // SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0: none
+	timeout  [2]atomic.Int64 // SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0: none, or atOnce
 	rcvlowat atomic.Int64    // SO_RCVLOWAT, 0: as it was, which is 1
 	typ      atomic.Int32    // SO_TYPE once known
 
@@ -201,6 +201,7 @@ func (s *Socket) setsockopt(level, name int, val []byte) error {
 	}
 	if level == SOL_SOCKET {
 		s.c.noteOption(name)
+		s.c.noteNegativeTimeout(name, val)
 	}
 	return nil
 }
@@ -302,6 +303,23 @@ func (c *core) getTimeval(name int) time.Duration {
 		return 0
 	}
 	return timevalCodec.decode(b)
+}
+
+// atOnce is the timeout of calls that do not wait.
+const atOnce = -1
+
+// noteNegativeTimeout remembers a timeout of less than nothing: Linux then does
+// not wait at all (sock_set_timeout in net/core/sock.c), but reads it as 0.
+func (c *core) noteNegativeTimeout(name int, val []byte) {
+	if len(val) < timevalCodec.min || getWord(val) >= 0 {
+		return
+	}
+	switch name {
+	case soRcvtimeo, soRcvtimeoNew:
+		c.timeout[ForRead].Store(atOnce)
+	case soSndtimeo, soSndtimeoNew:
+		c.timeout[ForWrite].Store(atOnce)
+	}
 }
 
 // learnOptions is noteOption of all, for a socket that somebody else set up.

@@ -130,7 +130,13 @@ type TCPInfo struct {
 	ReordSeen    uint32
 
 	RcvOooPack uint32 // segments that came out of order
-	SndWnd     uint32
+	SndWnd     uint32 // the peer's receive window
+	RcvWnd     uint32 // the window that was told to the peer
+	Rehash     uint32 // new paths tried (flow label, hash) after timeouts
+
+	TotalRTO           uint16        // timeouts
+	TotalRTORecoveries uint16        // recoveries from timeouts
+	TotalRTOTime       time.Duration // spent in them
 }
 
 const sizeofTCPInfo = 512 // more than any kernel's
@@ -152,6 +158,10 @@ func decodeTCPInfo(b []byte) (t TCPInfo) {
 	t.DeliveryRateAppLimited, t.FastopenClientFail = b[7]&1 != 0, b[7]>>1&3
 	b = b[8:]
 
+	u16 := func() (v uint16) {
+		v, b = binary.NativeEndian.Uint16(b), b[2:]
+		return v
+	}
 	u32 := func() (v uint32) {
 		v, b = binary.NativeEndian.Uint32(b), b[4:]
 		return v
@@ -184,5 +194,8 @@ func decodeTCPInfo(b []byte) (t TCPInfo) {
 	t.BytesSent, t.BytesRetrans = u64(), u64()
 	t.DSACKDups, t.ReordSeen = u32(), u32()
 	t.RcvOooPack, t.SndWnd = u32(), u32()
+	t.RcvWnd, t.Rehash = u32(), u32()
+	t.TotalRTO, t.TotalRTORecoveries = u16(), u16()
+	t.TotalRTOTime = msec()
 	return t
 }

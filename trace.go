@@ -131,6 +131,13 @@ func (h *Host) traceSocketpair(family Family, typ Type, proto Protocol) (*Socket
 	return a, b, nil
 }
 
+func (h *Host) traceUnlink(path string) error {
+	done := h.trace("unlink", "%q", path)
+	err := h.unlink(path)
+	done(err, "0")
+	return err
+}
+
 func (s *Socket) traceBind(sa Sockaddr) error {
 	done := s.trace("bind", "%s", traceAddr(sa))
 	err := s.bind(sa)

@@ -100,20 +100,45 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 	return nil
 }
 
-// call runs a system call on the descriptor that takes three more arguments.
-// What they point to moves to the heap: the stack may grow, and so move, on the
-// way to the kernel.
-//
-//go:uintptrescapes
-func (ep *endpoint) call(trap, a, b, c uintptr) (int, error) {
+// call runs a system call on the descriptor that takes two pointers and a number. Pointers stay pointers: only in the call of
+// syscall.Syscall6 itself does Go keep what a uintptr points to where it is.
+func (ep *endpoint) call(trap uintptr, p, q unsafe.Pointer, c uintptr) (int, error) {
 	if !ep.use() {
 		return 0, net.ErrClosed
 	}
 	defer ep.release()
 	for {
-		r, _, errno := syscall.Syscall6(trap, uintptr(ep.fd), a, b, c, 0, 0)
+		r, _, errno := syscall.Syscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(q), c, 0, 0)
 		if errno != unix.EINTR {
 			return int(r), errnoErr(errno)
+		}
+	}
+}
+
+// callInt is call with numbers.
+func (ep *endpoint) callInt(trap, v uintptr) error {
+	if !ep.use() {
+		return net.ErrClosed
+	}
+	defer ep.release()
+	for {
+		_, _, errno := syscall.Syscall(trap, uintptr(ep.fd), v, 0)
+		if errno != unix.EINTR {
+			return errnoErr(errno)
+		}
+	}
+}
+
+// callName is call with an address to go by.
+func (ep *endpoint) callName(trap uintptr, r *rawSockaddr) error {
+	if !ep.use() {
+		return net.ErrClosed
+	}
+	defer ep.release()
+	for {
+		_, _, errno := syscall.Syscall(trap, uintptr(ep.fd), uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n))
+		if errno != unix.EINTR {
+			return errnoErr(errno)
 		}
 	}
 }
@@ -143,20 +168,17 @@ func (r *rawSockaddr) get() sockeye.Sockaddr {
 func (ep *endpoint) Bind(sa sockeye.Sockaddr) error {
 	var r rawSockaddr
 	r.putUnspec(sa)
-	_, err := ep.call(unix.SYS_BIND, uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n), 0)
-	return err
+	return ep.callName(unix.SYS_BIND, &r)
 }
 
 func (ep *endpoint) Listen(backlog int) error {
-	_, err := ep.call(unix.SYS_LISTEN, uintptr(backlog), 0, 0)
-	return err
+	return ep.callInt(unix.SYS_LISTEN, uintptr(backlog))
 }
 
 func (ep *endpoint) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 	var r rawSockaddr
 	r.n = uint32(len(r.buf))
-	fd, err := ep.call(unix.SYS_ACCEPT4, uintptr(unsafe.Pointer(&r.buf)), uintptr(unsafe.Pointer(&r.n)),
-		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	fd, err := ep.call(unix.SYS_ACCEPT4, unsafe.Pointer(&r.buf), unsafe.Pointer(&r.n), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if err != nil {
 		return nil, sockeye.Sockaddr{}, err
 	}
@@ -169,8 +191,7 @@ func (ep *endpoint) Connect(sa sockeye.Sockaddr) error {
 	}
 	var r rawSockaddr
 	r.putUnspec(sa)
-	_, err := ep.call(unix.SYS_CONNECT, uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n), 0)
-	return err
+	return ep.callName(unix.SYS_CONNECT, &r)
 }
 
 // connect is connect(2) on a descriptor that is no endpoint's, or in the way
@@ -187,15 +208,14 @@ func (ep *endpoint) Getpeername() (sockeye.Sockaddr, error) { return ep.name(uni
 func (ep *endpoint) name(trap uintptr) (sockeye.Sockaddr, error) {
 	var r rawSockaddr
 	r.n = uint32(len(r.buf))
-	if _, err := ep.call(trap, uintptr(unsafe.Pointer(&r.buf)), uintptr(unsafe.Pointer(&r.n)), 0); err != nil {
+	if _, err := ep.call(trap, unsafe.Pointer(&r.buf), unsafe.Pointer(&r.n), 0); err != nil {
 		return sockeye.Sockaddr{}, err
 	}
 	return r.get(), nil
 }
 
 func (ep *endpoint) Shutdown(how sockeye.How) error {
-	_, err := ep.call(unix.SYS_SHUTDOWN, uintptr(how), 0, 0)
-	return err
+	return ep.callInt(unix.SYS_SHUTDOWN, uintptr(how))
 }
 
 func (ep *endpoint) Getsockopt(level, name int, val []byte) (int, error) {
@@ -220,9 +240,13 @@ func (ep *endpoint) Setsockopt(level, name int, val []byte) error {
 }
 
 func (ep *endpoint) Ioctl(req uint) (int, error) {
+	if !ep.use() {
+		return 0, net.ErrClosed
+	}
+	defer ep.release()
 	var v int32
-	_, err := ep.call(unix.SYS_IOCTL, uintptr(req), uintptr(unsafe.Pointer(&v)), 0)
-	return int(v), err
+	_, _, errno := syscall.Syscall(unix.SYS_IOCTL, uintptr(ep.fd), uintptr(req), uintptr(unsafe.Pointer(&v)))
+	return int(v), errnoErr(errno)
 }
 
 func (ep *endpoint) Ready(events sockeye.Events) sockeye.Events {

@@ -37,6 +37,8 @@ func (engine) Socketpair(family sockeye.Family, typ sockeye.Type, proto sockeye.
 	return newEndpoint(fds[0], family), newEndpoint(fds[1], family), nil
 }
 
+func (engine) Unlink(path string) error { return unix.Unlink(path) }
+
 // FromFile makes a socket of an open file that is one, such as a descriptor
 // that another program passed on. The socket has a descriptor of its own: f
 // stays the caller's to close. Both share one open file description, which

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"net"
 	"os"
 	"syscall"
 
@@ -39,7 +40,11 @@ func dup(d sockeye.Descriptor) (int, error) {
 		if !ok {
 			return -1, unix.EINVAL // a socket of another engine has no descriptor
 		}
-		return ep.call(unix.SYS_FCNTL, unix.F_DUPFD_CLOEXEC, 0, 0)
+		if !ep.use() {
+			return -1, net.ErrClosed
+		}
+		defer ep.release()
+		return unix.FcntlInt(uintptr(ep.fd), unix.F_DUPFD_CLOEXEC, 0)
 	}
 	c, ok := d.(syscall.Conn)
 	if !ok {

@@ -1,0 +1,14 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands are all there are, in the order of the help.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.listenCommand(),
+		a.connectCommand(),
+		a.pingCommand(),
+		a.optionsCommand(),
+		a.familiesCommand(),
+	}
+}

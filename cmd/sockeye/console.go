@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"sockeye"
+)
+
+// A console is standard error: events, failures and socket calls, each on a line
+// of its own. A call is shown as soon as it is made, so that one that waits can
+// be seen waiting; if something else has to be told meanwhile, its line is broken
+// off and taken up again, as strace does.
+type console struct {
+	mu   sync.Mutex
+	w    io.Writer
+	json bool
+
+	open uint64 // the call whose line has not ended; 0: none
+}
+
+// An event is what is told of the network.
+type event struct {
+	Event    string `json:"event"` // listening, connected, accepted, heard, closed
+	Address  string `json:"address,omitempty"`
+	Peer     string `json:"peer,omitempty"`
+	Received *int64 `json:"received,omitempty"` // bytes
+	Sent     *int64 `json:"sent,omitempty"`
+	Error    string `json:"error,omitempty"`
+}
+
+func (e event) String() string {
+	switch e.Event {
+	case "listening":
+		return "listening on " + e.Address
+	case "connected":
+		return fmt.Sprintf("connected to %s from %s", e.Peer, e.Address)
+	case "accepted":
+		return e.Peer + " connected"
+	case "heard":
+		return e.Peer + " wrote"
+	case "closed":
+		s := e.Peer + " closed"
+		if e.Received != nil {
+			s += fmt.Sprintf(": %d bytes received", *e.Received)
+		}
+		if e.Sent != nil {
+			s += fmt.Sprintf(", %d sent", *e.Sent)
+		}
+		if e.Error != "" {
+			s += ": " + e.Error
+		}
+		return s
+	}
+	return strings.TrimSpace(e.Peer + " " + e.Error)
+}
+
+// event tells e.
+func (c *console) event(e event) {
+	if c.json {
+		c.object(e)
+		return
+	}
+	c.line("sockeye: " + e.String())
+}
+
+// failure tells why the command ends.
+func (c *console) failure(text string) {
+	if c.json {
+		c.object(event{Event: "error", Error: text})
+		return
+	}
+	c.line("sockeye: " + text)
+}
+
+func (c *console) object(v any) {
+	if b, err := json.Marshal(v); err == nil {
+		c.line(string(b))
+	}
+}
+
+func (c *console) line(s string) { c.Write([]byte(s + "\n")) }
+
+// Write writes whole lines.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.breakOff()
+	return c.w.Write(p)
+}
+
+// breakOff ends the line of a call that is still going on. It is called with mu
+// held.
+func (c *console) breakOff() {
+	if c.open != 0 {
+		io.WriteString(c.w, " <unfinished ...>\n")
+		c.open = 0
+	}
+}
+
+// A call is a TraceEvent in JSON.
+type call struct {
+	Event   string  `json:"event"` // call, or return
+	ID      uint64  `json:"id"`    // the same of both
+	Call    string  `json:"call"`
+	Args    string  `json:"args"`
+	Result  string  `json:"result,omitempty"`
+	Elapsed float64 `json:"elapsed_s,omitempty"`
+}
+
+// trace shows a socket call's beginning or end.
+func (c *console) trace(ev sockeye.TraceEvent) {
+	if c.json {
+		kind := "call"
+		if ev.Done {
+			kind = "return"
+		}
+		c.object(call{kind, ev.ID, ev.Call, ev.Args, ev.Result, ev.Elapsed.Seconds()})
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !ev.Done:
+		c.breakOff()
+		fmt.Fprintf(c.w, "%s(%s", ev.Call, ev.Args)
+		c.open = ev.ID
+	case c.open == ev.ID:
+		fmt.Fprintf(c.w, ") = %s\n", ev.Result)
+		c.open = 0
+	default:
+		c.breakOff()
+		fmt.Fprintf(c.w, "<... %s resumed>) = %s\n", ev.Call, ev.Result)
+	}
+}
