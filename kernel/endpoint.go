@@ -15,21 +15,21 @@ import (
 	"sockeye"
 )
 
-// An endpoint is a socket's file descriptor. The file registers it with Go's
-// network poller, and closes it.
+// An endpoint is a socket's file descriptor. It is registered with Go's network
+// poller, as a file, when a call has to wait for the first time: many sockets of
+// short connections never do.
 type endpoint struct {
 	fd     int
 	family sockeye.Family
-	file   *os.File
-	conn   syscall.RawConn // of file
 
-	uses  atomic.Int64 // calls that use fd, and the closed bit
-	freed chan struct{}
+	uses  atomic.Int64  // calls that use fd, and the closed bit
+	freed chan struct{} // wakes Close when the last of them ends; made by Close
 
 	queue [2]queue // calls that wait, by direction
 
 	mu     sync.Mutex
-	parked map[*parking]struct{} // waits that are not in a queue
+	file   atomic.Pointer[os.File] // nil: not registered
+	parked map[*parking]struct{}   // waits that are not in a queue
 
 	// connected says that a wait on a full unix backlog ended with the
 	// connection made; see unix.go.
@@ -38,11 +38,25 @@ type endpoint struct {
 }
 
 func newEndpoint(fd int, family sockeye.Family) *endpoint {
-	ep := &endpoint{fd: fd, family: family, file: os.NewFile(uintptr(fd), "socket"), freed: make(chan struct{}, 1)}
-	ep.conn, _ = ep.file.SyscallConn()
-	ep.queue[sockeye.ForRead].init(ep.conn.Read, ep.file.SetReadDeadline)
-	ep.queue[sockeye.ForWrite].init(ep.conn.Write, ep.file.SetWriteDeadline)
-	return ep
+	return &endpoint{fd: fd, family: family}
+}
+
+// register makes it possible to wait in Go's poller.
+func (ep *endpoint) register() error {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.file.Load() != nil {
+		return nil
+	}
+	file := os.NewFile(uintptr(ep.fd), "socket")
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ep.queue[sockeye.ForRead].init(conn.Read, file.SetReadDeadline)
+	ep.queue[sockeye.ForWrite].init(conn.Write, file.SetWriteDeadline)
+	ep.file.Store(file)
+	return nil
 }
 
 // closedBit marks uses of an endpoint that is closed.
@@ -69,22 +83,32 @@ func (ep *endpoint) release() {
 // Close wakes the calls that wait, and closes the descriptor once the last call
 // has left it, so that its number can't be another file's by then.
 func (ep *endpoint) Close() error {
-	for {
-		n := ep.uses.Load()
+	ep.mu.Lock()
+	for n := ep.uses.Load(); ; n = ep.uses.Load() {
 		if n&closedBit != 0 {
+			ep.mu.Unlock()
 			return net.ErrClosed
+		}
+		if n > 0 && ep.freed == nil {
+			ep.freed = make(chan struct{}, 1)
 		}
 		if ep.uses.CompareAndSwap(n, n|closedBit) {
 			break
 		}
 	}
-	ep.Interrupt(sockeye.ForRead)
-	ep.Interrupt(sockeye.ForWrite)
-	ep.interruptParked()
+	ep.mu.Unlock()
+	if ep.uses.Load() != closedBit {
+		ep.Interrupt(sockeye.ForRead)
+		ep.Interrupt(sockeye.ForWrite)
+		ep.interruptParked()
+	}
 	for ep.uses.Load() != closedBit {
 		<-ep.freed
 	}
-	return ep.file.Close()
+	if file := ep.file.Load(); file != nil {
+		return file.Close()
+	}
+	return unix.Close(ep.fd)
 }
 
 // Descriptor is the file descriptor.
