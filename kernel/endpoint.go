@@ -38,8 +38,14 @@ type endpoint struct {
 }
 
 func newEndpoint(fd int, family sockeye.Family) *endpoint {
-	return &endpoint{fd: fd, family: family}
+	ep := &endpoint{fd: fd, family: family}
+	// The poller takes descriptors of its own with the first file, and panics
+	// when there are none left: not when the program is short of them already.
+	startPoller.Do(func() { ep.register() })
+	return ep
 }
+
+var startPoller sync.Once
 
 // register makes it possible to wait in Go's poller.
 func (ep *endpoint) register() error {
@@ -125,14 +131,14 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 }
 
 // call runs a system call on the descriptor that takes two pointers and a number. Pointers stay pointers: only in the call of
-// syscall.Syscall6 itself does Go keep what a uintptr points to where it is.
+// package syscall itself does Go keep what a uintptr points to where it is.
 func (ep *endpoint) call(trap uintptr, p, q unsafe.Pointer, c uintptr) (int, error) {
 	if !ep.use() {
 		return 0, net.ErrClosed
 	}
 	defer ep.release()
 	for {
-		r, _, errno := syscall.Syscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(q), c, 0, 0)
+		r, _, errno := syscall.RawSyscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(q), c, 0, 0)
 		if errno != unix.EINTR {
 			return int(r), errnoErr(errno)
 		}
@@ -146,7 +152,7 @@ func (ep *endpoint) callInt(trap, v uintptr) error {
 	}
 	defer ep.release()
 	for {
-		_, _, errno := syscall.Syscall(trap, uintptr(ep.fd), v, 0)
+		_, _, errno := syscall.RawSyscall(trap, uintptr(ep.fd), v, 0)
 		if errno != unix.EINTR {
 			return errnoErr(errno)
 		}
@@ -160,7 +166,7 @@ func (ep *endpoint) callName(trap uintptr, r *rawSockaddr) error {
 	}
 	defer ep.release()
 	for {
-		_, _, errno := syscall.Syscall(trap, uintptr(ep.fd), uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n))
+		_, _, errno := syscall.RawSyscall(trap, uintptr(ep.fd), uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n))
 		if errno != unix.EINTR {
 			return errnoErr(errno)
 		}
@@ -248,7 +254,7 @@ func (ep *endpoint) Getsockopt(level, name int, val []byte) (int, error) {
 	}
 	defer ep.release()
 	n := uint32(len(val))
-	_, _, errno := syscall.Syscall6(unix.SYS_GETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
 		uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(unsafe.Pointer(&n)), 0)
 	return int(n), errnoErr(errno)
 }
