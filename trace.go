@@ -301,7 +301,11 @@ func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duratio
 		}
 		return "[" + strings.TrimPrefix(b.String(), " ") + "]"
 	}
-	done := h.trace("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), timeout)
+	limit := any(timeout)
+	if timeout < 0 {
+		limit = -1
+	}
+	done := h.trace("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), limit)
 	n, err := h.poll(ctx, fds, timeout)
 	done(err, "%d %s", n, show(func(fd PollFd) Events { return fd.Revents }))
 	return n, err

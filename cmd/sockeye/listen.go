@@ -187,8 +187,12 @@ func (h *hall) serve(ctx context.Context, conn *sockeye.Socket, peer string) err
 	if err != nil {
 		return err
 	}
+	r, err := newReceiver(conn.WithContext(ctx), typ)
+	if err != nil {
+		return err
+	}
 	h.enter(j)
-	err = j.download(conn.WithContext(ctx), typ)
+	err = j.download(r)
 	h.mu.Lock()
 	delete(h.guests, j)
 	h.mu.Unlock()
