@@ -102,6 +102,9 @@ func groups() []group {
 		{"states", states()},
 		{"options", options()},
 		{"bind", binds()},
+		{"connect", connects()},
+		{"listen", listens()},
+		{"stream", streams()},
 	}
 }
 
@@ -124,10 +127,9 @@ func (s Scenario) Group() string {
 	return group
 }
 
-// patience bounds a scenario: a call that still waits then is logged as "timed
-// out". It is far more than any scenario takes, so that a loaded machine gives
+// patience bounds a scenario: it fails with the call that still waits then. It is far more than any scenario takes, so that a loaded machine gives
 // the same transcript.
-const patience = 30 * time.Second
+const patience = 3 * time.Second
 
 // Run makes the scenario's calls at the site and gives the transcript, one line
 // for each call. What differs from run to run is told in the order of its
