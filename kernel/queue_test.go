@@ -134,50 +134,46 @@ func TestLeadershipPassesOn(t *testing.T) {
 func TestManyWaitersWithLimitsOfTheirOwn(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
 		s, peer := unixPair(t, sockeye.SOCK_SEQPACKET)
-		type result struct {
-			got, want error
-		}
 		const each = 10
-		results := make(chan result)
-		recv := func(s *sockeye.Socket, want error) {
+		recv := func(ctx context.Context) (ended func(want error)) {
+			errs := make(chan error, each)
 			for range each {
 				go func() {
-					_, err := s.Recv(make([]byte, 1), 0)
-					results <- result{err, want}
+					_, err := s.WithContext(ctx).Recv(make([]byte, 1), 0)
+					errs <- err
 				}()
 			}
-		}
-		canceled := newWatch()
-		recv(s.WithContext(canceled), context.Canceled)
-		canceled.await(each)
-		expired, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-		defer cancel()
-		recv(s.WithContext(expired), context.DeadlineExceeded)
-		bounded := newWatch()
-		defer bounded.cancel()
-		check(t, sockeye.SO_RCVTIMEO.Set(s, 50*time.Millisecond))
-		recv(s.WithContext(bounded), syscall.EAGAIN)
-		bounded.await(each)
-		check(t, sockeye.SO_RCVTIMEO.Set(s, 0))
-		served := newWatch()
-		defer served.cancel()
-		recv(s.WithContext(served), nil)
-		served.await(each)
-
-		canceled.cancel()
-		seen := func(n int) {
-			t.Helper()
-			for range n {
-				if r := <-results; !errors.Is(r.got, r.want) {
-					t.Errorf("got %v, want %v", r.got, r.want)
+			return func(want error) {
+				t.Helper()
+				for range each {
+					if err := <-errs; !errors.Is(err, want) {
+						t.Errorf("got %v, want %v", err, want)
+					}
 				}
 			}
 		}
-		seen(3 * each)
+		canceled := newWatch()
+		ofCanceled := recv(canceled)
+		canceled.await(each) // one of them leads, and the calls below follow
+
+		expired, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+		defer cancel()
+		recv(expired)(context.DeadlineExceeded)
+
+		check(t, sockeye.SO_RCVTIMEO.Set(s, 5*time.Millisecond))
+		recv(context.Background())(syscall.EAGAIN)
+		check(t, sockeye.SO_RCVTIMEO.Set(s, 0))
+
+		served := newWatch()
+		defer served.cancel()
+		ofServed := recv(served)
+		served.await(each)
+		canceled.cancel()
+		ofCanceled(context.Canceled)
 		for range each {
 			must(peer.Send([]byte{1}, 0))(t)
 		}
-		seen(each)
+		ofServed(nil)
 	})
 }
 
