@@ -214,6 +214,13 @@ func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 		if done, err := tryFirst(w, connecting); done {
 			return err
 		}
+	}
+	return ep.park(d, w)
+}
+
+// park waits in the queue, for which the endpoint must be in the poller.
+func (ep *endpoint) park(d sockeye.Direction, w sockeye.Waiter) error {
+	if ep.file.Load() == nil {
 		if err := ep.register(); err != nil {
 			return err
 		}
