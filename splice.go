@@ -40,6 +40,13 @@ func splice(dst, src *Socket, max int64) (int64, error) {
 // Sendfile sends what is in the file from its current offset on, until its end
 // or, where max is not negative, until max bytes have gone (sendfile(2)).
 func (s *Socket) Sendfile(file *os.File, max int64) (int64, error) {
+	if s.c.traced() {
+		return s.traceSendfile(file, max)
+	}
+	return s.sendfile(file, max)
+}
+
+func (s *Socket) sendfile(file *os.File, max int64) (int64, error) {
 	if max < 0 {
 		max = math.MaxInt64
 	}

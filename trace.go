@@ -3,6 +3,7 @@ package sockeye
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -263,6 +264,13 @@ func (s *Socket) traceSendmmsg(ms []Message, flags MsgFlags) (int, error) {
 func (s *Socket) traceSplice(dst *Socket, max int64) (int64, error) {
 	done := s.trace("splice", "%d, %d", dst.Descriptor(), max)
 	n, err := splice(dst, s, max)
+	done(err, "%d", n)
+	return n, err
+}
+
+func (s *Socket) traceSendfile(file *os.File, max int64) (int64, error) {
+	done := s.trace("sendfile", "%s, %d", file.Name(), max)
+	n, err := s.sendfile(file, max)
 	done(err, "%d", n)
 	return n, err
 }
