@@ -251,7 +251,7 @@ func converse(t *testing.T, a, b *process) {
 
 func TestHelpShowsExamplesFirstAndExitStatuses(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"listen", "connect", "ping", "options", "families"} {
+	for _, command := range []string{"listen", "connect", "echo", "ping", "relay", "options", "families"} {
 		p := run(t, command, "--help")
 		if p.status() != 0 {
 			t.Errorf("%s --help failed", command)

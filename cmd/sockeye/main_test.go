@@ -48,7 +48,8 @@ func tool(t *testing.T, name string, args ...string) *process {
 
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	cmd.Env = append(os.Environ(), asCommand+"=1")
+	// Under the race detector a process lingers for a second without this.
+	cmd.Env = append(os.Environ(), asCommand+"=1", "GORACE=atexit_sleep_ms=0")
 	p := &process{t: t, cmd: cmd, out: newStream(), err: newStream()}
 	if cmd.Stdin == nil {
 		in, err := cmd.StdinPipe()

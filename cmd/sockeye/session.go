@@ -193,12 +193,13 @@ func regular(f *os.File) bool {
 // sendSize is how much of the input goes into one send: of a datagram socket, no
 // more than one datagram holds.
 func sendSize(s *sockeye.Socket, typ sockeye.Type) int {
-	switch family, _ := sockeye.SO_DOMAIN.Get(s); {
-	case typ == sockeye.SOCK_STREAM:
+	if typ == sockeye.SOCK_STREAM {
 		return chunk
-	case family == sockeye.AF_INET:
+	}
+	switch family, _ := sockeye.SO_DOMAIN.Get(s); family {
+	case sockeye.AF_INET:
 		return 65507 // 65,535 less the headers of IP and UDP
-	case family == sockeye.AF_INET6:
+	case sockeye.AF_INET6:
 		return 65527
 	}
 	return 64 << 10
@@ -252,8 +253,8 @@ type receiver struct {
 func newReceiver(s *sockeye.Socket, typ sockeye.Type) (*receiver, error) {
 	r := &receiver{s: s, typ: typ}
 	size := chunk
-	if family, err := sockeye.SO_DOMAIN.Get(s); err == nil && family == sockeye.AF_UNIX && typ != sockeye.SOCK_STREAM {
-		size = 1 << 20 // a sender whose send buffer was enlarged
+	if typ != sockeye.SOCK_STREAM {
+		size = 1 << 20 // a unix socket whose send buffer was enlarged may send as much
 	}
 	r.msg.Buffers = [][]byte{make([]byte, size)}
 	if typ == sockeye.SOCK_SEQPACKET {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -236,10 +237,14 @@ func TestAFileArrivesAsItIs(t *testing.T) {
 			}
 			defer f.Close()
 			l := run(t, "listen", at).closeInput()
-			cmd := exec.Command(os.Args[0], "connect", l.listening())
+			cmd := exec.Command(os.Args[0], "connect", "-v", l.listening())
 			cmd.Stdin = f
-			start(t, cmd).ends(0, "")
+			c := start(t, cmd)
+			c.ends(0, "")
 			l.ends(0, string(data))
+			if name != "unixpacket" {
+				c.err.match(t, regexp.MustCompile(`sendfile\b.*\) = 8388608\n`))
+			}
 		})
 	}
 }
