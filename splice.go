@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Splice moves bytes from the stream src to the stream dst until the end of
@@ -30,10 +31,16 @@ func splice(dst, src *Socket, max int64) (int64, error) {
 		if err == nil {
 			return n, nil
 		}
-		if n > 0 || !errors.Is(err, syscall.EINVAL) {
+		if !errors.Is(err, syscall.EINVAL) {
 			return n, src.c.fail(callSplice, dst.c.remote(), err)
 		}
+		m, err := copyStream(dst, src, max-n)
+		return n + m, err
 	}
+	return copyStream(dst, src, max)
+}
+
+func copyStream(dst, src *Socket, max int64) (int64, error) {
 	return io.Copy(onlyWriter{dst}, io.LimitReader(src, max))
 }
 
@@ -61,18 +68,24 @@ type onlyWriter struct{ io.Writer }
 // waits waits for one or the other of two sockets, each with its own deadlines
 // and context.
 func waits(a, b *Socket) Waits {
-	return func(ep Endpoint, d Direction, try func() bool) error {
+	return func(ep Endpoint, d Direction, limit time.Duration, try func() bool) error {
 		s := a
 		if ep == b.c.ep {
 			s = b
 		}
-		o := s.newOp(d, func(o *op) error {
-			if try() {
-				return nil
-			}
-			return syscall.EAGAIN
-		})
+		o := s.newOp(d, doTry)
 		defer o.free()
+		o.try = try
+		if limit > 0 {
+			o.limit = time.Now().Add(limit)
+		}
 		return o.block() // a transfer waits on non-blocking sockets too
 	}
+}
+
+func doTry(o *op) error {
+	if o.try() {
+		return nil
+	}
+	return syscall.EAGAIN
 }
