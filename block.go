@@ -25,10 +25,11 @@ type op struct {
 	target int // bytes to receive before the call is done
 	ep     Endpoint
 	n      int
+	try    func() bool
 
 	connecting bool
 
-	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
+	limit time.Time // from SO_RCVTIMEO, SO_SNDTIMEO or a transfer
 	first error     // what the call answered before it waited, where there is a limit
 	err   error
 }
@@ -94,13 +95,15 @@ func (o *op) block() error {
 		if t == atOnce {
 			return o.timedOut()
 		}
-		o.limit = time.Now().Add(time.Duration(t))
+		if limit := time.Now().Add(time.Duration(t)); o.limit.IsZero() || limit.Before(o.limit) {
+			o.limit = limit
+		}
 	}
 	if o.ctx == nil || o.ctx.Done() == nil {
 		return o.wait()
 	}
-	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
-		return o.err // before the price of AfterFunc
+	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && (o.Try() || o.connecting && o.Try()) {
+		return o.err // before the price of AfterFunc; a connection to this machine is often made by now
 	}
 	c, d := o.c, o.dir
 	stop := context.AfterFunc(o.ctx, func() { c.ep.Interrupt(d) })
