@@ -28,6 +28,7 @@ type core struct {
 	ep   Endpoint
 
 	closed   atomic.Bool
+	shutRead atomic.Bool // Shutdown was called for reading
 	nonblock atomic.Bool
 	deadline [2]atomic.Int64 // by Direction; since epoch, 0: none
 	timeout  [2]atomic.Int64 // SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0: none, or atOnce
@@ -115,6 +116,9 @@ func (s *Socket) Shutdown(how How) error {
 }
 
 func (s *Socket) shutdown(how How) error {
+	if how != SHUT_WR {
+		s.c.shutRead.Store(true) // and unconnected sockets that answer ENOTCONN are shut down too
+	}
 	if err := s.c.ep.Shutdown(how); err != nil {
 		return s.c.fail(callShutdown, Sockaddr{}, err)
 	}

@@ -163,6 +163,7 @@ func (x *calls) control(c ControlMessage) string {
 			if ok && !t.IsZero() {
 				return name + " present"
 			}
+			return sprintf("%s cut to %d bytes", name, len(c.Data))
 		case SCM_TIMESTAMPING:
 			return name + " present"
 		}

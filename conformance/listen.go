@@ -167,7 +167,6 @@ func listens() []Scenario {
 			_, c, a := x.connected(tcp4)
 			x.get(a, TCP_INFO)
 			x.get(c, TCP_INFO)
-			x.get(c, TCP_MAXSEG)
 		}},
 		Scenario{Name: "tcp4/with ECN", Needs: Needs{Sysctls: []string{"net.ipv4.tcp_ecn=1"}}, body: func(x *calls) {
 			_, c, a := x.connected(tcp4)

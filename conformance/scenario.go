@@ -105,6 +105,15 @@ func groups() []group {
 		{"connect", connects()},
 		{"listen", listens()},
 		{"stream", streams()},
+		{"datagram", datagrams()},
+		{"icmp", icmpErrors()},
+		{"unix", unixNames()},
+		{"rights", unixRights()},
+		{"ancillary", ancillary()},
+		{"multicast", multicasts()},
+		{"raw", raws()},
+		{"urgent", urgents()},
+		{"wait", waits()},
 	}
 }
 
@@ -129,7 +138,7 @@ func (s Scenario) Group() string {
 
 // patience bounds a scenario: it fails with the call that still waits then. It is far more than any scenario takes, so that a loaded machine gives
 // the same transcript.
-const patience = 3 * time.Second
+const patience = 30 * time.Second
 
 // Run makes the scenario's calls at the site and gives the transcript, one line
 // for each call. What differs from run to run is told in the order of its
