@@ -25,10 +25,12 @@ type op struct {
 	target int // bytes to receive before the call is done
 	ep     Endpoint
 	n      int
+	try    func() bool
 
 	connecting bool
+	accepting  bool
 
-	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
+	limit time.Time // from SO_RCVTIMEO, SO_SNDTIMEO or a transfer
 	first error     // what the call answered before it waited, where there is a limit
 	err   error
 }
@@ -54,7 +56,33 @@ func (o *op) Try() bool {
 		}
 	}
 	o.err = o.do(o)
+	if o.err == syscall.EAGAIN && o.dir == ForRead && o.c.shutRead.Load() {
+		o.readShutDown()
+	}
 	return !pending(o.err)
+}
+
+// readShutDown ends a call that would wait on a socket that was shut down for
+// reading. On datagram sockets and unix listeners Linux gives EAGAIN where the
+// call must not wait, but no bytes, or EINVAL from accept, where it may
+// (__skb_wait_for_more_packets in net/core/datagram.c).
+func (o *op) readShutDown() {
+	if o.neverWaits() || o.c.ep.Ready(POLLRDHUP)&POLLRDHUP == 0 {
+		return
+	}
+	typ := o.c.socktype()
+	switch {
+	case o.accepting:
+		o.err = syscall.EINVAL
+	case typ == SOCK_DGRAM || typ == SOCK_RAW:
+		o.err = nil
+		if o.m != nil {
+			o.m.end()
+		}
+		for ; o.n < len(o.ms); o.n++ {
+			o.ms[o.n].end()
+		}
+	}
 }
 
 // pending tells whether a call that waits would go on waiting.
@@ -85,22 +113,28 @@ func (o *op) run() error {
 
 // block makes the call and waits.
 func (o *op) block() error {
-	if t := o.c.timeout[o.dir].Load(); t != 0 {
-		// A short timeout takes nothing from a call that need not wait.
-		if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
-			return o.err
-		}
-		o.first = o.err
-		if t == atOnce {
-			return o.timedOut()
-		}
-		o.limit = time.Now().Add(time.Duration(t))
-	}
-	if o.ctx == nil || o.ctx.Done() == nil {
+	limit := o.c.timeout[o.dir].Load()
+	cancels := o.ctx != nil && o.ctx.Done() != nil
+	if limit == 0 && !cancels {
 		return o.wait()
 	}
-	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
-		return o.err // before the price of AfterFunc
+	// A call that need not wait is spared the price of AfterFunc, and a short
+	// timeout takes nothing from it. A connection to this machine is often made
+	// when connect says that it is in progress.
+	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && (o.Try() || cancels && o.connecting && o.Try()) {
+		return o.err
+	}
+	o.first = o.err
+	switch {
+	case limit == atOnce:
+		return o.timedOut()
+	case limit != 0:
+		if t := time.Now().Add(time.Duration(limit)); o.limit.IsZero() || t.Before(o.limit) {
+			o.limit = t
+		}
+	}
+	if !cancels {
+		return o.wait()
 	}
 	c, d := o.c, o.dir
 	stop := context.AfterFunc(o.ctx, func() { c.ep.Interrupt(d) })

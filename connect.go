@@ -47,6 +47,7 @@ func (s *Socket) accept(flags Type) (*Socket, Sockaddr, error) {
 		return nil, Sockaddr{}, s.c.fail(callAccept, Sockaddr{}, syscall.EINVAL)
 	}
 	o := s.newOp(ForRead, doAccept)
+	o.accepting = true
 	err := o.run()
 	ep, from := o.ep, o.name
 	o.free()

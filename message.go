@@ -48,6 +48,12 @@ func (m *Message) Len() int {
 	return n
 }
 
+// end makes m what is received when there is nothing to come.
+func (m *Message) end() {
+	m.Name, m.N, m.ControlN, m.Flags = Sockaddr{}, 0, 0, 0
+	m.Rights = m.Rights[:0]
+}
+
 // EndpointOf gives the endpoint of a socket among Rights. It is for engines.
 func EndpointOf(d Descriptor) (Endpoint, bool) {
 	switch d := d.(type) {

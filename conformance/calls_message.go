@@ -163,6 +163,7 @@ func (x *calls) control(c ControlMessage) string {
 			if ok && !t.IsZero() {
 				return name + " present"
 			}
+			return sprintf("%s cut to %d bytes", name, len(c.Data))
 		case SCM_TIMESTAMPING:
 			return name + " present"
 		}
@@ -235,8 +236,10 @@ func unspecified(f Family, port uint16) Sockaddr {
 // path is a path name of its own for a unix socket.
 func (x *calls) path(name string) Sockaddr { return SockaddrUnix(x.site.Dir + "/" + name) }
 
-// truncated is the first n bytes of an address.
-func truncated(sa Sockaddr, n int) Sockaddr { return SockaddrBytes(sa.AppendBytes(nil)[:n]) }
+// resized is the first n bytes of an address, with zeros after its end.
+func resized(sa Sockaddr, n int) Sockaddr {
+	return SockaddrBytes(append(sa.AppendBytes(nil), make([]byte, n)...)[:n])
+}
 
 // rawFamily is an address of any family's number with so many bytes of zeros.
 func rawFamily(f int, n int) Sockaddr {

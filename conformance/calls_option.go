@@ -136,8 +136,7 @@ func tcpInfo(t TCPInfo) string {
 			options = append(options, o.name)
 		}
 	}
-	return sprintf("{%v, options [%s], ca %v, backoff %d, received %d}",
-		t.State, strings.Join(options, " "), t.CAState, t.Backoff, t.BytesReceived)
+	return sprintf("{%v, options [%s], received %d}", t.State, strings.Join(options, " "), t.BytesReceived)
 }
 
 // timeval is C's struct timeval as bytes.

@@ -102,6 +102,18 @@ func groups() []group {
 		{"states", states()},
 		{"options", options()},
 		{"bind", binds()},
+		{"connect", connects()},
+		{"listen", listens()},
+		{"stream", streams()},
+		{"datagram", datagrams()},
+		{"icmp", icmpErrors()},
+		{"unix", unixNames()},
+		{"rights", unixRights()},
+		{"ancillary", ancillary()},
+		{"multicast", multicasts()},
+		{"raw", raws()},
+		{"urgent", urgents()},
+		{"wait", waits()},
 	}
 }
 
@@ -124,8 +136,7 @@ func (s Scenario) Group() string {
 	return group
 }
 
-// patience bounds a scenario: a call that still waits then is logged as "timed
-// out". It is far more than any scenario takes, so that a loaded machine gives
+// patience bounds a scenario: it fails with the call that still waits then. It is far more than any scenario takes, so that a loaded machine gives
 // the same transcript.
 const patience = 30 * time.Second
 

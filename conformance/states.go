@@ -137,7 +137,6 @@ var probes = []probe{
 
 var tcpProbes = []probe{
 	func(x *calls, s *fd, k kind) { x.get(s, TCP_INFO) },
-	func(x *calls, s *fd, k kind) { x.get(s, TCP_MAXSEG) },
 	func(x *calls, s *fd, k kind) { x.setInt(s, TCP_NODELAY, 1) },
 	func(x *calls, s *fd, k kind) { x.setInt(s, IPV6_V6ONLY, 1) },
 }

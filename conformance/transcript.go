@@ -22,6 +22,9 @@ var (
 // log adds a line for a call, unless it only sets the scene.
 func (x *calls) log(result, format string, args ...any) {
 	call := sprintf(format, args...)
+	if strings.Contains(result, timedOut) {
+		x.fail("%s = %s", call, result)
+	}
 	if !x.quiet {
 		x.lines = append(x.lines, call+" = "+result)
 	}
@@ -51,10 +54,14 @@ func errorName(err error) string {
 	case errors.As(err, &errno):
 		return ErrnoName(errno)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "timed out"
+		return timedOut
 	}
 	return err.Error()
 }
+
+// timedOut is the result of a call that waited until the scenario's deadline. No
+// scenario is meant to.
+const timedOut = "timed out"
 
 // counted is the result of a call that gives a count, and may give an error with
 // it.
@@ -121,7 +128,7 @@ func (x *calls) addrOr(sa Sockaddr, zero string) string {
 	port := itoa(int(sa.Port()))
 	if ephemeral(sa.Port()) {
 		x.mu.Lock()
-		port = sprintf("%c%s.%d%c", portMark, port, x.ports[sa.Port()], portMark)
+		port = sprintf("%c%s.%d%c", portMark, port, max(1, x.ports[sa.Port()]), portMark)
 		x.mu.Unlock()
 	}
 	ip := sa.Addr().String()
