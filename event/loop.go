@@ -110,15 +110,25 @@ func (l *Loop) Run() {
 	l.run()
 }
 
-// run does all work that is due. Work that is due at once comes before events.
+// patience is how many pieces of work are done before run looks at the clock again.
+const patience = 64
+
+// run does all work that is due. Work that is due at once comes before events, but when
+// it goes on and time passes an event that is due comes in between.
 func (l *Loop) run() {
 	l.running = true
 	now := l.Now()
-	for {
+	for n := 1; ; n++ {
+		late := false
+		if n%patience == 0 {
+			if t := l.Now(); t != now {
+				now, late = t, len(l.queue) > 0 && l.queue[0].at <= t
+			}
+		}
 		var h Handler
 		var arg any
 		switch {
-		case l.first < len(l.work):
+		case l.first < len(l.work) && !late:
 			j := &l.work[l.first]
 			h, arg = j.handler, j.arg
 			*j = job{}

@@ -138,3 +138,30 @@ func TestNothingHappensAfterClose(t *testing.T) {
 		}
 	})
 }
+
+// A relay leaves work without end, until its event has happened.
+type relay struct {
+	loop  *event.Loop
+	left  int
+	fired bool
+}
+
+func (r *relay) Handle(now event.Time, arg any) {
+	if arg == "event" {
+		r.fired = true
+	} else if r.left--; !r.fired && r.left > 0 {
+		r.loop.Do(r, "work")
+	}
+}
+
+func TestEventsHappenWhileWorkGoesOn(t *testing.T) {
+	loop := event.New()
+	defer loop.Close()
+	r := &relay{loop: loop, left: 100e6}
+	loop.At(loop.Now().Add(time.Millisecond), &event.Event{Handler: r, Arg: "event"})
+	loop.Do(r, "work")
+	loop.Run()
+	if !r.fired {
+		t.Error("an event that was due waited until all work was done")
+	}
+}

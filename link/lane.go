@@ -50,15 +50,26 @@ type flight struct {
 // Receive implements Receiver: a packet enters the lane.
 func (l *lane) Receive(now event.Time, p *packet.Packet) {
 	var space [maxSegments]*packet.Packet
-	for _, p := range l.enter(space[:0], now, p) {
+	l.mu.Lock()
+	l.unlock(now, l.enter(space[:0], now, p))
+}
+
+// unlock ends the lock and passes on what has come out of the lane. Ways out keep the
+// lock meanwhile, as there several goroutines may send and none may overtake; ways in
+// lead to a host, and only the loop goes there.
+func (l *lane) unlock(now event.Time, ready []*packet.Packet) {
+	if l.direction == Out {
+		defer l.mu.Unlock()
+	} else {
+		l.mu.Unlock()
+	}
+	for _, p := range ready {
 		l.to.Receive(now, p)
 	}
 }
 
 // enter gives, appended to ready, what comes out at once.
 func (l *lane) enter(ready []*packet.Packet, now event.Time, p *packet.Packet) []*packet.Packet {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.closed {
 		p.Release()
 		return ready
@@ -169,10 +180,7 @@ func (l *lane) Handle(now event.Time, arg any) {
 		}
 		ready = l.travel(ready, now, at, p)
 	}
-	l.mu.Unlock()
-	for _, p := range ready {
-		l.to.Receive(now, p)
-	}
+	l.unlock(now, ready)
 }
 
 // travel takes a packet to the other end, where it arrives at a time.

@@ -78,6 +78,8 @@ var (
 // A spec is a packet to be.
 type spec struct {
 	ethernet, v6 bool
+	tag          bool // the Ethernet header has one
+	extension    bool // IPv6 has hop-by-hop options
 	udp          bool
 	flags        wire.TCPFlags
 	seq          wire.Seq
@@ -110,7 +112,7 @@ func (s spec) build() *packet.Packet {
 		if s.v6 {
 			kind = wire.ETH_P_IPV6
 		}
-		end += wire.Ethernet{Dst: s.to, Src: s.from, Type: kind}.Put(b[:])
+		end += wire.Ethernet{Dst: s.to, Src: s.from, Type: kind, Tagged: s.tag, TCI: 5}.Put(b[:])
 	}
 	tcp := wire.TCP{SrcPort: 1000, DstPort: 2000, Seq: s.seq, Ack: 77, Flags: s.flags, Window: 500, Options: s.options}
 	tlen, protocol := tcp.Len(), wire.IPPROTO_TCP
@@ -119,7 +121,13 @@ func (s spec) build() *packet.Packet {
 	}
 	if s.v6 {
 		ip := wire.IPv6{Src: host1v6, Dst: host2v6, NextHeader: protocol, HopLimit: 64}
-		end += ip.Put(b[end:], tlen+n)
+		if s.extension {
+			ip.NextHeader = wire.IPPROTO_HOPOPTS
+			end += ip.Put(b[end:], wire.RouterAlertIPv6Len+tlen+n)
+			end += wire.PutRouterAlert(b[end:], protocol)
+		} else {
+			end += ip.Put(b[end:], tlen+n)
+		}
 	} else {
 		ip := wire.IPv4{Src: host1, Dst: host2, Protocol: protocol, TTL: 64, ID: s.id}
 		end += ip.Put(b[end:], tlen+n)
@@ -193,8 +201,11 @@ func parse(t *testing.T, b []byte, s spec) (r parsed) {
 	if s.v6 {
 		ip, rest, err := wire.ParseIPv6(b)
 		must(err)
-		src, dst, b = ip.Src, ip.Dst, rest
 		whole -= wire.IPv6Len
+		x, rest, err := wire.WalkExtensions(ip.NextHeader, rest)
+		must(err)
+		src, dst, b = ip.Src, ip.Dst, rest
+		whole -= x.Len
 	} else {
 		ip, rest, err := wire.ParseIPv4(b)
 		must(err)

@@ -252,8 +252,8 @@ func TestACaptureThatFailsDoesNotStopTheLink(t *testing.T) {
 		port.Send(datagram(10))
 	}
 	loop.Run()
-	if err := file.Err(); !errors.Is(err, os.ErrClosed) || len(got.got) != 5 {
-		t.Errorf("error %v, %d packets arrived", err, len(got.got))
+	if err := file.Err(); !errors.Is(err, os.ErrClosed) || len(got.arrivals()) != 5 {
+		t.Errorf("error %v, %d packets arrived", err, len(got.arrivals()))
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 
 // layouts are the kinds of large packets.
 func layouts() (list []spec) {
-	for _, ethernet := range []bool{false, true} {
-		for _, v6 := range []bool{false, true} {
+	for _, below := range []spec{{}, {ethernet: true}, {ethernet: true, tag: true}} {
+		for _, ip := range []spec{{}, {v6: true}, {v6: true, extension: true}} {
 			for _, udp := range []bool{false, true} {
-				list = append(list, spec{ethernet: ethernet, v6: v6, udp: udp})
+				list = append(list, spec{ethernet: below.ethernet, tag: below.tag, v6: ip.v6, extension: ip.extension, udp: udp})
 			}
 		}
 	}
@@ -23,17 +23,19 @@ func layouts() (list []spec) {
 }
 
 func (s spec) String() string {
-	name := "IPv4"
-	if s.v6 {
-		name = "IPv6"
+	name := ""
+	for _, layer := range []struct {
+		there bool
+		name  string
+	}{
+		{s.ethernet, "Ethernet "}, {s.tag, "tagged "}, {!s.v6, "IPv4 "}, {s.v6, "IPv6 "}, {s.extension, "options "},
+		{!s.udp, "TCP"}, {s.udp, "UDP"},
+	} {
+		if layer.there {
+			name += layer.name
+		}
 	}
-	if s.ethernet {
-		name = "Ethernet " + name
-	}
-	if s.udp {
-		return name + " UDP"
-	}
-	return name + " TCP"
+	return name
 }
 
 func TestSegmentsStandForTheLargePacket(t *testing.T) {

@@ -19,7 +19,8 @@ type StreamOptions struct {
 	IP       bool    // frames are IP packets, without an Ethernet header
 	Hardware [6]byte // this end's address, if Ethernet; zero: 02:00:00:00:00:01
 
-	// The queue of what the peer has not read. A packet that finds it full is dropped.
+	// The queue of what waits while the peer does not read, on top of what is being
+	// written. A packet that finds it full is dropped.
 	QueuePackets int // 0: 1000
 	QueueBytes   int // 0: 4 MiB
 }
@@ -33,7 +34,6 @@ type Stream struct {
 	props  Properties // what the host sees
 	frames Properties // what the stream carries
 	limits StreamOptions
-	served sync.WaitGroup
 	ended  chan struct{}
 
 	mu      sync.Mutex
@@ -47,7 +47,8 @@ type Stream struct {
 // errUnplugged is why a link has ended that its own side closed.
 var errUnplugged = errors.New("link: closed")
 
-// NewStream makes a link of a stream, which is the link's from here on.
+// NewStream makes a link of a stream, which is the link's from here on. Closing the
+// stream must end a Read and a Write that wait, as it does with a net.Conn.
 func NewStream(loop *event.Loop, stream io.ReadWriteCloser, o StreamOptions) *Stream {
 	if o.MTU == 0 {
 		o.MTU = EthernetMTU
@@ -70,11 +71,15 @@ func NewStream(loop *event.Loop, stream io.ReadWriteCloser, o StreamOptions) *St
 	}
 	s.props = s.frames
 	s.props.MaxGSO, s.props.Checksum = MaxGSO, ChecksumByLink
-	s.served.Go(s.read)
-	s.served.Go(s.write)
+	written := make(chan struct{})
 	go func() {
-		s.served.Wait()
-		close(s.ended)
+		defer close(written)
+		s.write()
+	}()
+	go func() {
+		defer close(s.ended)
+		s.read()
+		<-written
 	}()
 	return s
 }

@@ -138,7 +138,8 @@ func (t *TUN) Name() string { return t.name }
 // Properties implements Port.
 func (t *TUN) Properties() Properties { return t.props }
 
-// Dropped is how many packets the kernel did not take, as when the device is down.
+// Dropped is how many packets were longer than the MTU, or not taken by the kernel, as
+// when the device is down.
 func (t *TUN) Dropped() uint64 { return t.dropped.Load() }
 
 // Done is closed when the link has ended: by Close, or because the device was deleted.
@@ -175,16 +176,29 @@ type tunWriter TUN
 // Handle implements event.Handler: a packet is written to the device.
 func (w *tunWriter) Handle(_ event.Time, arg any) {
 	t, p := (*TUN)(w), arg.(*packet.Packet)
-	if p.GSO.Size == 0 || packet.Len(p.Payload) <= t.props.MaxGSO {
-		if hdr, ok := t.offload(p); ok {
-			t.write(hdr, p)
-			return
-		}
+	if t.props.carries(p) {
+		t.write(p)
+		return
+	}
+	var space [maxSegments]*packet.Packet
+	n := segments(p)
+	list := t.props.conform(space[:0], p)
+	t.dropped.Add(n - uint64(len(list)))
+	for _, p := range list {
+		t.write(p)
+	}
+}
+
+// write leaves to the kernel what it can do, and does the rest here.
+func (t *TUN) write(p *packet.Packet) {
+	if hdr, ok := t.offload(p); ok {
+		t.writePacket(hdr, p)
+		return
 	}
 	var space [maxSegments]*packet.Packet
 	for _, p := range Segment(space[:0], p, false) {
 		hdr, _ := t.offload(p)
-		t.write(hdr, p)
+		t.writePacket(hdr, p)
 	}
 }
 
@@ -230,8 +244,8 @@ func (t *TUN) offload(p *packet.Packet) (hdr wire.VirtioNet, ok bool) {
 	return hdr, true
 }
 
-// write writes one packet and releases it.
-func (t *TUN) write(hdr wire.VirtioNet, p *packet.Packet) {
+// writePacket writes one packet and releases it.
+func (t *TUN) writePacket(hdr wire.VirtioNet, p *packet.Packet) {
 	hdr.Put(t.hdr[:])
 	t.vec = append(t.vec[:0], t.hdr[:], p.Header())
 	for _, s := range p.Payload {

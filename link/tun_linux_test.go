@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +31,7 @@ var pairs = []pair{
 
 // namespace takes the test into a network namespace of its own, which ends with
 // the test's thread.
-func namespace(t *testing.T) {
+func namespace(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -38,7 +39,7 @@ func namespace(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, name string, args ...string) {
+func run(t testing.TB, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
@@ -52,7 +53,7 @@ type peer struct {
 	loop *event.Loop
 	seen chan arrival // datagrams, segments with payload, and echo replies
 	syn  chan wire.TCP
-	acks bool
+	acks atomic.Bool // whether it acknowledges data
 }
 
 // isn is the initial sequence number of the peer's connections.
@@ -60,7 +61,7 @@ const isn = 5000
 
 // connect gives a device that is up, in a namespace of the test's own, and a
 // peer behind it.
-func connect(t *testing.T) *peer {
+func connect(t testing.TB) *peer {
 	t.Helper()
 	namespace(t)
 	loop := network(t)
@@ -157,7 +158,7 @@ func (p *peer) Receive(now event.Time, q *packet.Packet) {
 		if len(data) == 0 {
 			return
 		}
-		if p.acks {
+		if p.acks.Load() {
 			answer.Seq, answer.Ack = isn+1, h.Seq.Add(len(data))
 			p.sendTCP(from, answer, nil, 0)
 		}
@@ -219,7 +220,7 @@ func TestDatagramsGoBothWaysThroughTUN(t *testing.T) {
 
 func TestTheKernelsLargeSegmentsComeWhole(t *testing.T) {
 	p := connect(t)
-	p.acks = true
+	p.acks.Store(true)
 	for _, to := range pairs {
 		c, err := net.Dial("tcp", netip.AddrPortFrom(to.ours, 80).String())
 		if err != nil {
@@ -357,8 +358,10 @@ func TestTUNHasTheDevicesProperties(t *testing.T) {
 		t.Errorf("%s: %+v", dev.Name(), pr)
 	}
 	dev.Send(datagram(1)) // it is not up
+	dev.Send(datagram(9000))
+	dev.Send(spec{slices: []int{20000}, gso: 8961}.build())
 	loop.Run()
-	if dev.Dropped() != 1 {
+	if dev.Dropped() != 1+1+3 {
 		t.Errorf("%d packets were dropped", dev.Dropped())
 	}
 }
@@ -415,5 +418,32 @@ func TestTUNSaysWhatIsWrong(t *testing.T) {
 		if _, err := link.OpenTUN(loop, tt.options); err == nil || err.Error() != tt.want {
 			t.Errorf("%+v: %v, want %s", tt.options, err, tt.want)
 		}
+	}
+}
+
+func TestLargeDatagramsAreCutForAnOldKernel(t *testing.T) {
+	p := connect(t)
+	p.dev.WithoutUSO()
+	to := pairs[0]
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.kernel, 2000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	before := received(t, p.dev.Name())
+	data := payload(2500)
+	h := make([]byte, wire.UDPLen)
+	wire.UDP{SrcPort: 1000, DstPort: 2000}.Put(h, len(data))
+	p.send(to, wire.IPPROTO_UDP, h, data, 1000)
+	buf := make([]byte, 2000)
+	for _, want := range [][]byte{data[:1000], data[1000:2000], data[2000:]} {
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "datagram", buf[:n], want)
+	}
+	if n := received(t, p.dev.Name()) - before; n != 3 {
+		t.Errorf("the kernel received %d packets", n)
 	}
 }

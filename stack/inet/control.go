@@ -10,49 +10,16 @@ import (
 	"sockeye/wire"
 )
 
-// A control fills in the ancillary data of a message that is received. What has no
-// room makes MSG_CTRUNC; the first to lack some is cut (put_cmsg in net/core/scm.c).
-type control struct {
-	m    *sockeye.Message
-	room int
-	b    []byte
-}
-
-func newControl(m *sockeye.Message) control { return control{m, len(m.Control), m.Control[:0]} }
-
-func (c *control) done() { c.m.ControlN = len(c.b) }
-
-const cmsgHeader = 16
-
-func (c *control) bytes(level, typ int, data []byte) {
-	left := c.room - len(c.b)
-	if left < cmsgHeader {
-		c.m.Flags |= sockeye.MSG_CTRUNC
-		return
-	}
-	if cmsgHeader+len(data) > left {
-		c.m.Flags |= sockeye.MSG_CTRUNC
-		data = data[:left-cmsgHeader]
-	}
-	var space [cmsgHeader + 64]byte
-	all := sockeye.AppendControl(space[:0], level, typ, data)
-	c.b = append(c.b, all[:min(len(all), left)]...)
-}
-
-func (c *control) int(level, typ, v int) {
-	c.bytes(level, typ, binary.NativeEndian.AppendUint32(make([]byte, 0, 4), uint32(v)))
-}
-
 // tellAll adds the ancillary data that the socket asked for: of SOL_SOCKET, UDP_GRO,
 // and IP's.
 func tellAll(b *mailbox, m *sockeye.Message, d *datagram) {
 	if len(m.Control) == 0 && !b.wantsControl() {
 		return
 	}
-	c := newControl(m)
+	c := sock.ControlOf(m)
 	b.tellSocket(&c, d)
 	if d.segment != 0 {
-		c.int(sockeye.SOL_UDP, sockeye.UDP_GRO.Name, d.segment)
+		c.AddInt(sockeye.SOL_UDP, sockeye.UDP_GRO.Name, d.segment)
 	}
 	if b.Family == sockeye.AF_INET6 {
 		b.tell6(&c, d)
@@ -60,7 +27,7 @@ func tellAll(b *mailbox, m *sockeye.Message, d *datagram) {
 	if d.h.dst.Is4() {
 		b.tell4(&c, d)
 	}
-	c.done()
+	c.Done()
 }
 
 func (b *base) wantsControl() bool {
@@ -68,29 +35,21 @@ func (b *base) wantsControl() bool {
 }
 
 // tellSocket is sock_recv_cmsgs.
-func (b *base) tellSocket(c *control, d *datagram) {
+func (b *base) tellSocket(c *sock.Control, d *datagram) {
 	if b.Opt.Timestamp || b.Opt.TimestampNS {
 		at := d.at
-		if at.IsZero() {
+		if at.IsZero() { // it came before the option was set
 			at = time.Now()
 		}
-		var v [16]byte
-		binary.NativeEndian.PutUint64(v[:], uint64(at.Unix()))
-		if b.Opt.TimestampNS {
-			binary.NativeEndian.PutUint64(v[8:], uint64(at.Nanosecond()))
-			c.bytes(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMPNS, v[:])
-		} else {
-			binary.NativeEndian.PutUint64(v[8:], uint64(at.Nanosecond()/1000))
-			c.bytes(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMP, v[:])
-		}
+		b.TellTime(c, at)
 	}
 	if b.Opt.RxqOvfl && d.drops > 0 {
-		c.int(sockeye.SOL_SOCKET, sockeye.SO_RXQ_OVFL.Name, int(d.drops))
+		c.AddInt(sockeye.SOL_SOCKET, sockeye.SO_RXQ_OVFL.Name, int(d.drops))
 	}
 }
 
 // tell4 is ip_cmsg_recv_offset.
-func (b *base) tell4(c *control, d *datagram) {
+func (b *base) tell4(c *sock.Control, d *datagram) {
 	h := &d.h
 	if b.ip.has(recvPktinfo) {
 		local := h.dst
@@ -98,52 +57,52 @@ func (b *base) tell4(c *control, d *datagram) {
 			local, _ = h.iface.source(h.src)
 		}
 		v := binary.NativeEndian.AppendUint32(make([]byte, 0, 12), uint32(h.iface.Index))
-		c.bytes(sockeye.SOL_IP, sockeye.IP_PKTINFO.Name, h.dst.Append(local.Append(v)))
+		c.Add(sockeye.SOL_IP, sockeye.IP_PKTINFO.Name, h.dst.Append(local.Append(v)))
 	}
 	if b.ip.has(recvTTL) {
-		c.int(sockeye.SOL_IP, sockeye.IP_TTL.Name, int(h.ttl))
+		c.AddInt(sockeye.SOL_IP, sockeye.IP_TTL.Name, int(h.ttl))
 	}
 	if b.ip.has(recvTOS) {
-		c.bytes(sockeye.SOL_IP, sockeye.IP_TOS.Name, []byte{byte(h.tos)})
+		c.Add(sockeye.SOL_IP, sockeye.IP_TOS.Name, []byte{byte(h.tos)})
 	}
 	if b.ip.has(recvOpts) && len(h.options) > 0 {
-		c.bytes(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options)
+		c.Add(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options)
 	}
 	if b.ip.has(recvOrigDst) {
 		v := sockeye.SockaddrInet4(h.dst.As4(), d.dstPort).AppendBytes(make([]byte, 0, sizeofSockaddrIn))
-		c.bytes(sockeye.SOL_IP, sockeye.IP_RECVORIGDSTADDR.Name, v)
+		c.Add(sockeye.SOL_IP, sockeye.IP_RECVORIGDSTADDR.Name, v)
 	}
 	if b.ip.has(recvFragSize) && h.fragSize != 0 {
-		c.int(sockeye.SOL_IP, sockeye.IP_RECVFRAGSIZE.Name, h.fragSize)
+		c.AddInt(sockeye.SOL_IP, sockeye.IP_RECVFRAGSIZE.Name, h.fragSize)
 	}
 }
 
 // tell6 is ip6_datagram_recv_common_ctl and, for IPv6 packets, _specific_ctl.
-func (b *base) tell6(c *control, d *datagram) {
+func (b *base) tell6(c *sock.Control, d *datagram) {
 	h := &d.h
 	if b.ip.has(recvPktinfo6) {
 		v := h.dst.As16()
-		c.bytes(sockeye.SOL_IPV6, sockeye.IPV6_PKTINFO.Name,
+		c.Add(sockeye.SOL_IPV6, sockeye.IPV6_PKTINFO.Name,
 			binary.NativeEndian.AppendUint32(append(make([]byte, 0, 20), v[:]...), uint32(h.iface.Index)))
 	}
 	if h.dst.Is4() {
 		return
 	}
 	if b.ip.has(recvHopLimit) {
-		c.int(sockeye.SOL_IPV6, sockeye.IPV6_HOPLIMIT.Name, int(h.ttl))
+		c.AddInt(sockeye.SOL_IPV6, sockeye.IPV6_HOPLIMIT.Name, int(h.ttl))
 	}
 	if b.ip.has(recvTClass) {
-		c.int(sockeye.SOL_IPV6, sockeye.IPV6_TCLASS.Name, int(h.tos))
+		c.AddInt(sockeye.SOL_IPV6, sockeye.IPV6_TCLASS.Name, int(h.tos))
 	}
 	if b.ip.has(recvFlow) && h.flow != 0 {
-		c.bytes(sockeye.SOL_IPV6, ipv6FlowInfo, binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(h.tos)<<20|h.flow))
+		c.Add(sockeye.SOL_IPV6, ipv6FlowInfo, binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(h.tos)<<20|h.flow))
 	}
 	if b.ip.has(recvOrigDst6) {
 		v := sockeye.SockaddrInet6(h.dst.As16(), d.dstPort, 0, 0).AppendBytes(make([]byte, 0, sizeofSockaddrIn6))
-		c.bytes(sockeye.SOL_IPV6, sockeye.IPV6_RECVORIGDSTADDR.Name, v)
+		c.Add(sockeye.SOL_IPV6, sockeye.IPV6_RECVORIGDSTADDR.Name, v)
 	}
 	if b.ip.has(recvFragSize6) && h.fragSize != 0 {
-		c.int(sockeye.SOL_IPV6, sockeye.IPV6_RECVFRAGSIZE.Name, h.fragSize)
+		c.AddInt(sockeye.SOL_IPV6, sockeye.IPV6_RECVFRAGSIZE.Name, h.fragSize)
 	}
 }
 
@@ -199,6 +158,8 @@ func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err er
 	}
 	return w, nil
 }
+
+const cmsgHeader = 16 // of a struct cmsghdr
 
 // wellFormed tells whether every header of ancillary data tells a length that is there
 // (CMSG_OK).

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"sockeye"
+	"sockeye/stack/sock"
 	"sockeye/wire"
 )
 
@@ -179,9 +180,9 @@ func (b *base) receiveError(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	m.Flags |= sockeye.MSG_ERRQUEUE
 	m.Name = b.name(e.dst, e.port, e.iface)
-	c := newControl(m)
-	c.bytes(int(b.level()), int(b.recvErrName()), b.extended(&e))
-	c.done()
+	c := sock.ControlOf(m)
+	c.Add(b.level(), b.recvErrName(), b.extended(&e))
+	c.Done()
 	return nil
 }
 

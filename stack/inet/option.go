@@ -270,10 +270,6 @@ func (b *base) setSocket(name int, val []byte) error {
 			b.Opt.PeekOff = v
 		}
 		return err
-	case sockeye.SO_ZEROCOPY.Name:
-		if b.Proto != sockeye.IPPROTO_UDP {
-			return syscall.EOPNOTSUPP
-		}
 	}
 	b.Opt.BindToIfindex = b.claim.ifindex
 	err := b.SetSockopt(name, val)

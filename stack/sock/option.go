@@ -24,6 +24,22 @@ func boolean(field func(*Options) *bool) option {
 	}
 }
 
+// exclusive is boolean for one of two options that turn each other off.
+func exclusive(fields func(*Options) (on, off *bool)) option {
+	return option{
+		get: func(s *Socket) int {
+			on, _ := fields(&s.Opt)
+			return b2i(*on)
+		},
+		set: func(s *Socket, v int) error {
+			on, off := fields(&s.Opt)
+			*on = v != 0
+			*off = *off && v == 0
+			return nil
+		},
+	}
+}
+
 func number(field func(*Options) *int) option {
 	return option{
 		get: func(s *Socket) int { return *field(&s.Opt) },
@@ -83,8 +99,9 @@ func init() {
 		sockeye.SO_KEEPALIVE.Name:    boolean(func(o *Options) *bool { return &o.KeepAlive }),
 		sockeye.SO_OOBINLINE.Name:    boolean(func(o *Options) *bool { return &o.OOBInline }),
 		sockeye.SO_NO_CHECK.Name:     boolean(func(o *Options) *bool { return &o.NoCheck }),
-		sockeye.SO_TIMESTAMP.Name:    boolean(func(o *Options) *bool { return &o.Timestamp }),
-		sockeye.SO_TIMESTAMPNS.Name:  boolean(func(o *Options) *bool { return &o.TimestampNS }),
+		sockeye.SO_TIMESTAMP.Name:    exclusive(func(o *Options) (on, off *bool) { return &o.Timestamp, &o.TimestampNS }),
+		sockeye.SO_TIMESTAMPNS.Name:  exclusive(func(o *Options) (on, off *bool) { return &o.TimestampNS, &o.Timestamp }),
+		sockeye.SO_PASSSEC.Name:      boolean(func(o *Options) *bool { return &o.PassSec }),
 		sockeye.SO_RXQ_OVFL.Name:     boolean(func(o *Options) *bool { return &o.RxqOvfl }),
 		sockeye.SO_MARK.Name:         guarded(number(func(o *Options) *int { return &o.Mark })),
 		sockeye.SO_BUSY_POLL.Name:    number(func(o *Options) *int { return &o.BusyPoll }),
@@ -93,7 +110,10 @@ func init() {
 		sockeye.SO_ZEROCOPY.Name: {
 			get: func(s *Socket) int { return b2i(s.Opt.ZeroCopy) },
 			set: func(s *Socket, v int) error {
-				if v != 0 && v != 1 {
+				switch {
+				case s.Proto != sockeye.IPPROTO_TCP && s.Proto != sockeye.IPPROTO_UDP:
+					return syscall.EOPNOTSUPP
+				case v != 0 && v != 1:
 					return syscall.EINVAL
 				}
 				s.Opt.ZeroCopy = v != 0
@@ -103,8 +123,11 @@ func init() {
 		sockeye.SO_TIMESTAMPING.Name: {
 			get: func(s *Socket) int { return s.Opt.Timestamping },
 			set: func(s *Socket, v int) error {
-				if v&^timestampingMask != 0 {
+				switch {
+				case v&^timestampingMask != 0:
 					return syscall.EINVAL
+				case v&timestampingBindPHC != 0: // which takes another structure
+					return syscall.EOPNOTSUPP
 				}
 				s.Opt.Timestamping = v
 				return nil
@@ -157,7 +180,11 @@ func init() {
 	}
 }
 
-const timestampingMask = 1<<18 - 1 // the flags of SOF_TIMESTAMPING_MASK
+// Flags of SO_TIMESTAMPING (linux/net_tstamp.h).
+const (
+	timestampingMask    = 1<<16 - 1
+	timestampingBindPHC = 1 << 15
+)
 
 // bindToIface needs privilege to change what is bound already.
 func (s *Socket) bindToIface(index int) error {
@@ -268,8 +295,14 @@ func encodeInts(vs ...int) (b []byte) {
 func decodeInt(b []byte) int { return int(int32(binary.NativeEndian.Uint32(b))) }
 
 func encodeTimeval(d time.Duration) []byte {
-	b := binary.NativeEndian.AppendUint64(nil, uint64(d/time.Second))
-	return binary.NativeEndian.AppendUint64(b, uint64(d%time.Second/time.Microsecond))
+	return encodeWords(int64(d/time.Second), int64(d%time.Second/time.Microsecond))
+}
+
+func encodeWords(vs ...int64) (b []byte) {
+	for _, v := range vs {
+		b = binary.NativeEndian.AppendUint64(b, uint64(v))
+	}
+	return b
 }
 
 // hz is in how many jiffies Linux counts a second.

@@ -82,16 +82,16 @@ func (s *Socket) recvDatagram(m *sockeye.Message, flags sockeye.MsgFlags) error 
 	if flags&sockeye.MSG_OOB != 0 {
 		return syscall.EOPNOTSUPP
 	}
+	if s.Err != 0 {
+		return s.TakeError()
+	}
 	i, skip := 0, 0
 	peek := flags&sockeye.MSG_PEEK != 0
 	if peek && s.Opt.PeekOff > 0 {
 		i, skip = s.peekAt(s.Opt.PeekOff)
 	}
 	if i >= len(s.queue) {
-		switch {
-		case s.Err != 0:
-			return s.TakeError()
-		case s.connectionOriented() && s.Shut&sock.RcvShutdown != 0:
+		if s.connectionOriented() && s.Shut&sock.RcvShutdown != 0 {
 			return nil
 		}
 		return syscall.EAGAIN

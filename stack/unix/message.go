@@ -2,6 +2,7 @@ package unix
 
 import (
 	"syscall"
+	"time"
 
 	"sockeye"
 	"sockeye/stack/sock"
@@ -18,6 +19,7 @@ type message struct {
 	told   bool // cred was asked for when it was sent
 	rights []sock.File
 	size   int // what it counts in sender.wmem
+	when   time.Time
 }
 
 func (m *message) rest() []byte { return m.data[m.off:] }
@@ -32,7 +34,7 @@ func charge(n int) int { return n + overhead }
 // put queues data at the receiver to.
 func (s *Socket) put(to *Socket, data []byte, rights []sock.File, cred sockeye.Credentials, told bool) *message {
 	m := &message{
-		data: data, sender: s, from: s.name, rights: rights, size: charge(len(data)),
+		data: data, sender: s, from: s.name, rights: rights, size: charge(len(data)), when: time.Now(),
 		cred: cred, told: told || to.Opt.PassCred || s.Opt.PassCred,
 	}
 	s.wmem += m.size
@@ -145,31 +147,32 @@ func drop(files []sock.File) {
 	}
 }
 
+// nobody is whom SO_PASSCRED names for a message that was sent without
+// credentials: the overflow user and group.
+var nobody = sockeye.Credentials{UID: 65534, GID: 65534}
+
+// sentBy is who sent the message, as far as the message says.
+func (m *message) sentBy() sockeye.Credentials {
+	if m.told {
+		return m.cred
+	}
+	return nobody
+}
+
 // tell fills in what comes beside the data of a message: scm_recv_unix.
 func (s *Socket) tell(m *sockeye.Message, from *message, peek bool) {
-	room := len(m.Control)
-	control := m.Control[:0]
-	add := func(typ int, data []byte) {
-		if sockeye.ControlSpace(len(data)) > room-len(control) {
-			m.Flags |= sockeye.MSG_CTRUNC
-			return
-		}
-		control = sockeye.AppendControl(control, sockeye.SOL_SOCKET, typ, data)
+	room := sock.ControlOf(m)
+	if s.Type != sockeye.SOCK_STREAM {
+		s.TellTime(&room, from.when)
 	}
 	if s.Opt.PassCred {
-		cred := from.cred
-		if !from.told {
-			cred = noCred
-		}
-		add(sockeye.SCM_CREDENTIALS, sock.EncodeCredentials(cred))
+		room.Add(sockeye.SOL_SOCKET, sockeye.SCM_CREDENTIALS, sock.EncodeCredentials(from.sentBy()))
 	}
-	m.ControlN = len(control)
+	room.Done()
 	if len(from.rights) == 0 {
 		return
 	}
-	// Descriptors are not in Control, but need their room in it.
-	header := sockeye.ControlSpace(0)
-	fit := max(0, min((room-len(control)-header)/4, len(from.rights)))
+	fit := min(room.Descriptors(), len(from.rights))
 	for _, f := range from.rights[:fit] {
 		fd, err := sock.Open(f)
 		if err != nil {

@@ -2,6 +2,7 @@ package unix
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"syscall"
 
@@ -14,6 +15,7 @@ import (
 type Family struct {
 	host     *sock.Host
 	paths    map[string]*node
+	dirs     map[string]bool
 	abstract map[abstractName]*Socket
 	auto     int
 }
@@ -33,22 +35,53 @@ type node struct {
 
 // NewFamily is AF_UNIX of the host.
 func NewFamily(h *sock.Host) *Family {
-	return &Family{host: h, paths: make(map[string]*node), abstract: make(map[abstractName]*Socket)}
+	return &Family{
+		host: h, paths: make(map[string]*node), abstract: make(map[abstractName]*Socket),
+		dirs: map[string]bool{"/": true, ".": true, "/run": true, "/tmp": true, "/var": true, "/var/run": true},
+	}
+}
+
+// Mkdir makes a directory for path names. /run, /tmp and /var/run are there.
+func (f *Family) Mkdir(dir string) error {
+	dir = path.Clean(dir)
+	if f.dirs[dir] || f.paths[dir] != nil {
+		return syscall.EEXIST
+	}
+	if err := f.enter(dir); err != nil {
+		return err
+	}
+	f.dirs[dir] = true
+	return nil
+}
+
+// enter goes to the directory that name is in.
+func (f *Family) enter(name string) error {
+	switch dir := path.Dir(name); {
+	case f.dirs[dir]:
+		return nil
+	case f.paths[dir] != nil:
+		return syscall.ENOTDIR
+	default:
+		return syscall.ENOENT
+	}
 }
 
 // Unlink removes a path name.
-func (f *Family) Unlink(path string) error {
-	if _, ok := f.paths[path]; !ok {
+func (f *Family) Unlink(name string) error {
+	if f.dirs[name] {
+		return syscall.EISDIR
+	}
+	if _, ok := f.paths[name]; !ok {
 		return syscall.ENOENT
 	}
-	delete(f.paths, path)
+	delete(f.paths, name)
 	return nil
 }
 
 // Chmod sets the permissions of a path name. Who is not privileged needs one of
 // the write permissions to connect or send to it.
-func (f *Family) Chmod(path string, mode uint32) error {
-	n, ok := f.paths[path]
+func (f *Family) Chmod(name string, mode uint32) error {
+	n, ok := f.paths[name]
 	if !ok {
 		return syscall.ENOENT
 	}
@@ -75,6 +108,12 @@ func (f *Family) find(sa sockeye.Sockaddr, typ sockeye.Type) (*Socket, error) {
 		}
 		return nil, syscall.ECONNREFUSED
 	}
+	if f.dirs[path.Clean(name)] {
+		return nil, syscall.ECONNREFUSED
+	}
+	if err := f.enter(name); err != nil {
+		return nil, err
+	}
 	n, ok := f.paths[name]
 	switch {
 	case !ok:
@@ -98,8 +137,11 @@ func (s *Socket) Bind(sa sockeye.Sockaddr) error {
 		return err
 	}
 	if !strings.HasPrefix(sa.Path(), "\x00") {
-		if _, taken := s.family.paths[sa.Path()]; taken {
+		if s.family.paths[sa.Path()] != nil || s.family.dirs[path.Clean(sa.Path())] {
 			return syscall.EADDRINUSE
+		}
+		if err := s.family.enter(sa.Path()); err != nil {
+			return err
 		}
 		if s.bound() {
 			return syscall.EINVAL

@@ -88,7 +88,7 @@ func (s *Socket) Ioctl(req uint) (int, error) {
 		}
 		// A connection that waits counts as an empty message, which Linux
 		// takes for a mark.
-		if s.oob != nil && len(s.queue) > 0 && s.queue[0] == s.oob || len(s.embryos) > 0 {
+		if len(s.embryos) > 0 || len(s.queue) > 0 && (s.queue[0] == s.oob || s.oob == nil && len(s.queue[0].rest()) == 0) {
 			return 1, nil
 		}
 		return 0, nil

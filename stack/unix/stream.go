@@ -115,19 +115,24 @@ func (s *Socket) recvStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		i, skip = s.peekAt(s.Opt.PeekOff)
 	}
 	if i >= len(s.queue) {
-		switch {
-		case s.Err != 0:
-			return s.TakeError()
-		case s.Shut&sock.RcvShutdown != 0:
-			return nil
-		}
-		return syscall.EAGAIN
+		return s.nothing()
 	}
 	var first *message
 	for i < len(s.queue) && m.N < room {
 		from := s.queue[i]
 		if from == s.oob && m.N > 0 {
 			break // a read stops at the mark
+		}
+		if len(from.rest()) == 0 { // an urgent byte was here
+			if m.N > 0 {
+				break
+			}
+			if peek {
+				i++
+			} else {
+				s.take()
+			}
+			continue
 		}
 		if from == s.oob && !s.Opt.OOBInline {
 			if !peek {
@@ -138,7 +143,7 @@ func (s *Socket) recvStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 			continue
 		}
 		// Whose data it is may change only between two calls.
-		if first != nil && s.Opt.PassCred && (from.cred != first.cred || from.told != first.told) {
+		if first != nil && s.Opt.PassCred && from.sentBy() != first.sentBy() {
 			break
 		}
 		n := scatter(m.Buffers, m.N, from.rest()[skip:])
@@ -171,7 +176,21 @@ func (s *Socket) recvStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 			break
 		}
 	}
+	if first == nil && room > 0 { // there were only places of urgent bytes
+		return s.nothing()
+	}
 	return nil
+}
+
+// nothing is how a stream answers that has no data.
+func (s *Socket) nothing() error {
+	switch {
+	case s.Err != 0:
+		return s.TakeError()
+	case s.Shut&sock.RcvShutdown != 0:
+		return nil
+	}
+	return syscall.EAGAIN
 }
 
 // recvOOB is unix_stream_recv_urg.
@@ -181,15 +200,9 @@ func (s *Socket) recvOOB(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	m.N = scatter(m.Buffers, 0, s.oob.data)
 	m.Flags |= sockeye.MSG_OOB
-	if flags&sockeye.MSG_PEEK == 0 {
-		oob := s.oob
-		for i, q := range s.queue {
-			if q == oob {
-				s.queue = append(s.queue[:i], s.queue[i+1:]...)
-				break
-			}
-		}
-		s.free(oob)
+	if flags&sockeye.MSG_PEEK == 0 { // its place remains, and stops a read as the mark does
+		s.oob.off = len(s.oob.data)
+		s.oob = nil
 	}
 	return nil
 }
