@@ -99,7 +99,7 @@ func (e engine) Socket(family sockeye.Family, typ sockeye.Type, proto sockeye.Pr
 // open makes an open socket without a descriptor.
 func (e engine) open(family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) (sock.File, error) {
 	switch {
-	case family < 0 || family >= maxFamily:
+	case family >= maxFamily:
 		return nil, syscall.EAFNOSUPPORT
 	case typ < 0 || typ >= maxType:
 		return nil, syscall.EINVAL

@@ -72,3 +72,23 @@ func (h *Host) Counters() inet.Counters {
 	defer h.sock.Unlock()
 	return h.inet.Counters
 }
+
+// A Neighbour is a host on an Ethernet, as ip-neighbour(8) shows it.
+type Neighbour struct {
+	Interface string
+	IP        netip.Addr
+	Hardware  [6]byte
+	State     inet.NeighbourState
+}
+
+// Neighbours are those of all interfaces.
+func (h *Host) Neighbours() (list []Neighbour) {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	for _, i := range h.inet.Ifaces() {
+		for _, n := range i.Neighbours() {
+			list = append(list, Neighbour{i.Name, n.IP.Netip(), n.MAC, n.State})
+		}
+	}
+	return list
+}
