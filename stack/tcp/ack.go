@@ -289,7 +289,8 @@ func (c *Conn) measure(s *Segment, r *ackRound, single bool) bool {
 		}
 		ca = now - r.firstSack
 	}
-	if rtt < 0 && r.flags&(ackDataAcked|ackSYNAcked) != 0 && c.hasTS(s) && s.Options.TSEcr != 0 {
+	// An ACK that a duplicate drew echoes what arrived before it, perhaps many timeouts ago.
+	if rtt < 0 && r.flags&(ackDataAcked|ackSYNAcked) != 0 && r.flags&ackDSACK == 0 && c.hasTS(s) && s.Options.TSEcr != 0 {
 		if d := int32(c.tick() - s.Options.TSEcr); d >= 0 {
 			rtt = max(Time(d)*Millisecond, Millisecond)
 			ca = rtt

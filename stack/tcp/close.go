@@ -143,7 +143,7 @@ func (c *Conn) Abort(now Time) {
 	if c.state == Closed {
 		return
 	}
-	c.err = syscall.ECONNABORTED
+	c.err = errno(syscall.ECONNABORTED)
 	c.events |= EventError
 	c.abort()
 }
@@ -163,7 +163,7 @@ func (c *Conn) fail(err syscall.Errno) {
 		c.h.EstabResets++
 	}
 	if !c.is(orphaned) {
-		c.err = err
+		c.err = errno(err)
 		c.events |= EventError
 	}
 	c.done()
@@ -200,7 +200,7 @@ func (c *Conn) dropReceived() {
 }
 
 // Err is the error that waits for the user (SO_ERROR without clearing it); 0: none.
-func (c *Conn) Err() syscall.Errno { return c.err }
+func (c *Conn) Err() syscall.Errno { return syscall.Errno(c.err) }
 
 // TakeErr is SO_ERROR: the error, once.
 func (c *Conn) TakeErr() error {
@@ -209,7 +209,7 @@ func (c *Conn) TakeErr() error {
 	if err == 0 {
 		return nil
 	}
-	return err
+	return syscall.Errno(err)
 }
 
 // Unreachable tells of an ICMP error for a segment with this sequence number: hard errors end the
@@ -225,9 +225,9 @@ func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
 		c.h.AttemptFails++
 		c.fail(err)
 	case report:
-		c.err = err
+		c.err = errno(err)
 		c.events |= EventError
 	default:
-		c.soft = err
+		c.soft = errno(err)
 	}
 }

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"syscall"
 	"time"
 
 	"sockeye/packet"
@@ -46,11 +45,17 @@ type Conn struct {
 	cc  *congestion
 	cfg Config
 
-	flags  connFlags
-	state  State
-	events Events
-	err    syscall.Errno // pending for the user, SO_ERROR
-	soft   syscall.Errno // what ICMP said; the reason if the connection times out
+	flags    connFlags
+	state    State
+	events   Events
+	err      errno // pending for the user, SO_ERROR
+	soft     errno // what ICMP said; the reason if the connection times out
+	sndShift uint8 // window scale of the peer's windows
+	rcvShift uint8
+	tailOpen bool // the last chunk's block is ours to append to
+	nagleOff bool // for this call
+	urgOctet byte
+	timer    timerKind
 
 	// Send sequence space.
 	iss      Seq
@@ -63,31 +68,25 @@ type Conn struct {
 	pushed   Seq // end of the last write that is to be pushed
 	sndWnd   uint32
 	maxWnd   uint32 // the largest window that the peer has offered
-	sndBuf   int32
 	mss      uint16 // payload of a full segment without SACK blocks
 	peerMSS  uint16 // the peer's MSS option
 	pmtu     uint16
 	lowMTU   uint16 // black-hole detection: what surely gets through; 0: not in use
-	sndShift uint8  // window scale of the peer's windows
-	rcvShift uint8
-	tailOpen bool // the last chunk's block is ours to append to
-	nagleOff bool // for this call
 
 	sndq ring[chunk]
 	rtx  ring[sent]
 
 	// Receive sequence space.
-	irs      Seq
-	rcvNxt   Seq
-	rcvWup   Seq // rcvNxt when the window was last sent
-	copied   Seq // the next octet that the user reads
-	rcvUp    Seq // the urgent octet
-	urgOctet byte
-	rcvq     ring[packet.Slice]
-	ooo      *reassembly
+	irs    Seq
+	rcvNxt Seq
+	rcvWup Seq // rcvNxt when the window was last sent
+	copied Seq // the next octet that the user reads
+	rcvUp  Seq // the urgent octet
+	rttEnd Seq // a round trip of the receiver is over when it has this
+	rcvq   ring[packet.Slice]
+	ooo    *reassembly
 
-	tw  *TimeWait
-	tfo *fastOpen
+	aside *aside // what few connections have
 
 	recvWindow
 	timestamps
@@ -96,6 +95,15 @@ type Conn struct {
 	rttState
 	recovery
 	stats
+}
+
+// An errno is a syscall.Errno in less memory.
+type errno uint16
+
+// An aside is what a connection needs at its very beginning or end only.
+type aside struct {
+	fastOpen *fastOpen
+	timeWait *TimeWait
 }
 
 type connFlags uint32

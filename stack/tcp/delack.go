@@ -163,7 +163,7 @@ func (c *Conn) ackAfterRead(n int) {
 	due := c.ackPending && (c.rcvNxt.Diff(c.rcvWup) > int(c.rcvMSS) ||
 		n > 0 && empty && (c.pushedMore || c.pushedData && c.pingpong < c.h.PingpongThreshold))
 	if n > 0 && !due && !c.is(finReceived) {
-		if now := c.offered(); 2*now <= c.clamp {
+		if now := c.offered(); 2*now <= c.cfg.WindowClamp {
 			if w := c.selectWindow(); w != 0 && w >= 2*now {
 				due = true
 			}

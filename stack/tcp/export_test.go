@@ -1,6 +1,9 @@
 package tcp
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Check tells what is wrong inside a connection.
 func (c *Conn) Check() error {
@@ -55,3 +58,11 @@ func (c *Conn) Check() error {
 	}
 	return nil
 }
+
+// The sizes of what a connection and a host take.
+const (
+	SizeofConn    = unsafe.Sizeof(Conn{})
+	SizeofHost    = unsafe.Sizeof(Host{})
+	SizeofRequest = unsafe.Sizeof(Request{})
+	SizeofSegment = unsafe.Sizeof(Segment{})
+)

@@ -29,12 +29,20 @@ type fastOpen struct {
 	got    bool // a cookie came with the SYN-ACK
 }
 
+func (c *Conn) fastOpen() *fastOpen {
+	if c.aside == nil {
+		return nil
+	}
+	return c.aside.fastOpen
+}
+
 // openFast sets up what the SYN carries beyond the handshake (RFC 7413 section 4.2.1).
 func (c *Conn) openFast(o *ConnectOptions) {
 	if !o.FastOpen || c.h.FastOpen&1 == 0 {
 		return
 	}
-	c.tfo = &fastOpen{cookie: o.Cookie, ask: !o.FastOpenNoCookie}
+	f := &fastOpen{cookie: o.Cookie, ask: !o.FastOpenNoCookie}
+	c.aside = &aside{fastOpen: f}
 	if len(o.Data) == 0 {
 		return
 	}
@@ -51,7 +59,7 @@ func (c *Conn) openFast(o *ConnectOptions) {
 		room = min(room, int(o.CookieMSS))
 	}
 	room -= wire.MaxTCPOptions - timestampsLen
-	c.tfo.dataTo = c.iss.Add(1 + min(n, max(room, 0)))
+	c.fastOpen().dataTo = c.iss.Add(1 + min(n, max(room, 0)))
 	c.flags |= synData
 	c.h.TCPFastOpenActive++
 }
@@ -62,14 +70,14 @@ func (c *Conn) Queued() int { return c.writeSeq.Diff(c.iss + 1) }
 // putFastOpen adds the option and the data to the first SYN; a SYN that is sent again goes without, for
 // boxes on the path that drop them (RFC 7413 section 4.1.3).
 func (c *Conn) putFastOpen(g *Segment) {
-	if c.tfo == nil || c.retransmits > 0 {
+	if c.fastOpen() == nil || c.retransmits > 0 {
 		return
 	}
-	if c.tfo.ask {
+	if c.fastOpen().ask {
 		g.Options.Set |= wire.OptFastOpen
-		g.Options.CookieLen, g.Options.Cookie = c.tfo.cookie.Len, c.tfo.cookie.B
+		g.Options.CookieLen, g.Options.Cookie = c.fastOpen().cookie.Len, c.fastOpen().cookie.B
 	}
-	if n := c.tfo.dataTo.Diff(c.iss + 1); c.is(synData) && n > 0 {
+	if n := c.fastOpen().dataTo.Diff(c.iss + 1); c.is(synData) && n > 0 {
 		c.gather(&g.Payload, c.iss+1, n)
 		g.Flags |= PSH
 	}
@@ -77,10 +85,10 @@ func (c *Conn) putFastOpen(g *Segment) {
 
 // sendSYNData puts the SYN's data in the retransmission queue, on its own.
 func (c *Conn) sendSYNData() {
-	if !c.is(synData) || c.tfo == nil || c.tfo.dataTo == c.iss+1 {
+	if !c.is(synData) || c.fastOpen() == nil || c.fastOpen().dataTo == c.iss+1 {
 		return
 	}
-	s := sent{seq: c.iss + 1, end: c.tfo.dataTo, at: c.h.now, size: c.mss}
+	s := sent{seq: c.iss + 1, end: c.fastOpen().dataTo, at: c.h.now, size: c.mss}
 	s.count()
 	c.rtx.push(s, &sentPools)
 	c.sndNxt = s.end
@@ -90,12 +98,12 @@ func (c *Conn) sendSYNData() {
 // synAckFastOpen reads the answer to a Fast Open SYN: a cookie to keep, and whether the data was taken;
 // if not, it is sent again at once (RFC 7413 section 4.2.2).
 func (c *Conn) synAckFastOpen(s *Segment) {
-	if c.tfo == nil {
+	if c.fastOpen() == nil {
 		return
 	}
 	if s.Options.Has(wire.OptFastOpen) && s.Options.CookieLen > 0 {
-		c.tfo.cookie = Cookie{s.Options.CookieLen, s.Options.Cookie}
-		c.tfo.got = true
+		c.fastOpen().cookie = Cookie{s.Options.CookieLen, s.Options.Cookie}
+		c.fastOpen().got = true
 	}
 	if !c.is(synData) {
 		return
@@ -113,10 +121,10 @@ func (c *Conn) synAckFastOpen(s *Segment) {
 // FastOpenCookie gives the cookie that the server sent with its SYN-ACK, for the host to keep for the
 // next connection to it, and whether data in the SYN was taken.
 func (c *Conn) FastOpenCookie() (k Cookie, got, accepted bool) {
-	if c.tfo == nil {
+	if c.fastOpen() == nil {
 		return k, false, false
 	}
-	return c.tfo.cookie, c.tfo.got, c.is(synData) && c.tfo.dataTo.LessEq(c.sndUna)
+	return c.fastOpen().cookie, c.fastOpen().got, c.is(synData) && c.fastOpen().dataTo.LessEq(c.sndUna)
 }
 
 // AcceptFastOpen makes a connection of a SYN with a valid cookie before the handshake is done (RFC 7413

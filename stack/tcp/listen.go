@@ -224,7 +224,7 @@ func (r *Request) conn(h *Host, cfg *Config) *Conn {
 	}
 	c.sndShift, c.rcvShift, c.peerMSS = r.shift, r.rcvShift, r.mss
 	if !c.is(useScaling) {
-		c.clamp = min(c.clamp, 65535)
+		c.cfg.WindowClamp = min(c.cfg.WindowClamp, 65535)
 	}
 	c.irs, c.rcvNxt, c.rcvWup, c.copied = r.irs, r.irs+1, r.irs+1, r.irs+1
 	c.rcvWnd, c.rcvTrust = r.window, r.window

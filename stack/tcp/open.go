@@ -29,16 +29,12 @@ func (h *Host) newConn(cfg *Config) *Conn {
 	if c.cfg.IPHeader == 0 {
 		c.cfg.IPHeader = 20
 	}
-	c.rcvBuf, c.sndBuf = int32(h.RcvBuf), int32(h.SndBuf)
-	if cfg.RcvBuf != 0 {
-		c.rcvBuf = cfg.RcvBuf
-		c.flags |= userRcvBuf
+	if c.set(userRcvBuf, cfg.RcvBuf != 0); cfg.RcvBuf == 0 {
+		c.cfg.RcvBuf = int32(h.RcvBuf)
 	}
-	if cfg.SndBuf != 0 {
-		c.sndBuf = cfg.SndBuf
-		c.flags |= userSndBuf
+	if c.set(userSndBuf, cfg.SndBuf != 0); cfg.SndBuf == 0 {
+		c.cfg.SndBuf = int32(h.SndBuf)
 	}
-	c.clamp = cfg.WindowClamp
 	c.peerMSS = defaultMSS
 	c.rto, c.rttvar, c.mdev = initialRTO, initialRTO, initialRTO
 	c.cwnd, c.ssthresh = uint32(h.InitialWindow), infiniteSsthresh

@@ -72,7 +72,7 @@ func (c *Conn) takeSYNOptions(s *Segment) {
 		c.sndShift = min(o.WindowScale, maxScale)
 	} else {
 		c.sndShift, c.rcvShift = 0, 0
-		c.clamp = min(c.clamp, 65535)
+		c.cfg.WindowClamp = min(c.cfg.WindowClamp, 65535)
 	}
 	c.peerMSS = defaultMSS // RFC 9293 section 3.7.1: without the option
 	if o.Has(wire.OptMSS) {

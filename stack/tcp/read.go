@@ -1,10 +1,6 @@
 package tcp
 
-import (
-	"syscall"
-
-	"sockeye/packet"
-)
+import "sockeye/packet"
 
 // readEnd is the end of what was received in order, without the FIN.
 func (c *Conn) readEnd() Seq {
@@ -124,9 +120,6 @@ func (c *Conn) readErr() error {
 	}
 	if c.err != 0 && !c.is(finReceived) {
 		return c.TakeErr()
-	}
-	if c.in(states(SynSent, SynReceived)) {
-		return syscall.EAGAIN
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (c *Conn) outOfOrder(s *Segment) {
 		c.ooo = reassemblies.Get().(*reassembly)
 	}
 	r := c.ooo
-	if c.queued()+s.Len() > int(c.rcvBuf) || r.pieces.len() >= maxPieces {
+	if c.queued()+s.Len() > int(c.cfg.RcvBuf) || r.pieces.len() >= maxPieces {
 		c.h.TCPOFODrop++
 		return
 	}

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// A ring is a queue with access by index. Two elements live in the ring itself, so that an
+// A ring is a queue with access by index. One element lives in the ring itself, so that an
 // idle or a ping-pong connection holds no more memory; longer queues take a buffer from a pool
 // and give it back when they are empty.
 type ring[T any] struct {
 	big   *ringBuf[T]
 	head  uint32
 	n     uint32
-	small [2]T
+	small [1]T
 }
 
 type ringBuf[T any] struct{ a []T }

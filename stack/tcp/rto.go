@@ -10,8 +10,8 @@ type rttState struct {
 	mdev    Time
 	mdevMax Time
 	rttvar  Time // four deviations
-	rttSeq  Seq  // the variance may shrink once this is acknowledged
 	rto     Time
+	rttSeq  Seq // the variance may shrink once this is acknowledged
 	backoff uint8
 	minRTT  minFilter
 }

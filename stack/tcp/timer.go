@@ -15,16 +15,16 @@ const (
 
 // timers are the connection's three timers and the times they look at.
 type timers struct {
-	timer     timerKind
 	timerAt   Time
 	delackAt  Time
 	keepAt    Time // keepalive; FIN-WAIT-2 of an orphan
 	sentAt    Time // data last went out
 	ackSentAt Time
 	ackRcvdAt Time
-	probes    uint8 // zero window or keepalive probes without an answer
-	probeAt   Time  // since when the window has been shut
+	probeAt   Time // since when the window has been shut
 	totalRTO  uint16
+	probes    uint8 // zero window or keepalive probes without an answer
+	ownTail   bool  // the last slice of rcvq is in a block that may be appended to
 }
 
 const timeoutMin = 2 * Millisecond // Linux's TCP_TIMEOUT_MIN: two ticks
@@ -190,7 +190,7 @@ func (c *Conn) timeOut() {
 		c.h.AttemptFails++
 	}
 	if c.soft != 0 {
-		c.fail(c.soft)
+		c.fail(syscall.Errno(c.soft))
 		return
 	}
 	c.fail(syscall.ETIMEDOUT)

@@ -30,17 +30,20 @@ func (c *Conn) timeWait(s State, d Time) {
 	}
 	tw.Deadline = c.h.now + d
 	c.h.TW++
-	c.tw = &tw
+	if c.aside == nil {
+		c.aside = new(aside)
+	}
+	c.aside.timeWait = &tw
 	c.done()
 	c.events |= EventTimeWait
 }
 
 // TimeWait gives what waits on after EventTimeWait, once.
 func (c *Conn) TimeWait() (tw TimeWait, ok bool) {
-	if c.tw == nil {
+	if c.aside == nil || c.aside.timeWait == nil {
 		return tw, false
 	}
-	tw, c.tw = *c.tw, nil
+	tw, c.aside = *c.aside.timeWait, nil
 	return tw, true
 }
 

@@ -6,9 +6,6 @@ import "math/bits"
 type recvWindow struct {
 	rcvWnd   uint32 // as last sent, counted from rcvWup
 	rcvTrust uint32 // how much of the buffer is offered; grows as data comes (Linux's rcv_ssthresh)
-	clamp    uint32 // TCP_WINDOW_CLAMP, or the most the buffer allows
-	rcvBuf   int32  // SO_RCVBUF as Linux counts it: half is overhead
-	ownTail  bool   // the last slice of rcvq is in a block that may be appended to
 
 	// Dynamic right-sizing: what the user takes in a round trip, and the round trip as a
 	// receiver sees it.
@@ -17,7 +14,6 @@ type recvWindow struct {
 	spaceSeq Seq
 	rcvRTT   Time
 	rttAt    Time
-	rttEnd   Seq
 }
 
 // queued is what the receive buffer holds.
@@ -43,11 +39,11 @@ func (c *Conn) offered() uint32 {
 // initWindow sets the window of the SYN and the scale of those that follow, as
 // tcp_select_initial_window does: a multiple of the MSS, at most 65535.
 func (c *Conn) initWindow(mss uint32) {
-	space := windowOf(c.rcvBuf)
-	if c.clamp == 0 {
-		c.clamp = space
+	space := windowOf(c.cfg.RcvBuf)
+	if c.cfg.WindowClamp == 0 {
+		c.cfg.WindowClamp = space
 	}
-	space = min(space, c.clamp)
+	space = min(space, c.cfg.WindowClamp)
 	if space > mss {
 		space -= space % mss
 	}
@@ -57,7 +53,7 @@ func (c *Conn) initWindow(mss uint32) {
 		if c.is(userRcvBuf) {
 			most = space
 		}
-		most = min(most, max(c.clamp, uint32(c.h.RcvBufMax)))
+		most = min(most, max(c.cfg.WindowClamp, uint32(c.h.RcvBufMax)))
 		c.rcvShift = uint8(min(max(bits.Len32(most)-16, 0), maxScale))
 	}
 	c.rcvTrust = c.rcvWnd
@@ -67,8 +63,8 @@ func (c *Conn) initWindow(mss uint32) {
 // avoidance, as Linux's __tcp_select_window does it.
 func (c *Conn) selectWindow() uint32 {
 	mss := uint32(c.rcvMSS)
-	allowed := windowOf(c.rcvBuf)
-	full := min(c.clamp, allowed)
+	allowed := windowOf(c.cfg.RcvBuf)
+	full := min(c.cfg.WindowClamp, allowed)
 	free := uint32(max(int(allowed)-c.queued(), 0))
 	if mss = min(mss, full); mss == 0 {
 		return 0
@@ -129,8 +125,8 @@ func (c *Conn) putWindow() uint16 {
 // growTrust opens the window as data comes in: two segments for each, as slow start does at
 // the other end.
 func (c *Conn) growTrust(n int) {
-	most := min(c.clamp, windowOf(c.rcvBuf))
-	if free := uint32(max(int(windowOf(c.rcvBuf))-c.queued(), 0)); free < most {
+	most := min(c.cfg.WindowClamp, windowOf(c.cfg.RcvBuf))
+	if free := uint32(max(int(windowOf(c.cfg.RcvBuf))-c.queued(), 0)); free < most {
 		most = free
 	}
 	if c.rcvTrust < most {
@@ -181,9 +177,9 @@ func (c *Conn) adjustBuffer() {
 			// as much again as the pace has grown.
 			want := 2*uint64(took) + 16*uint64(c.advMSS())
 			want += 2 * want * uint64(took-c.space) / uint64(max(c.space, 1))
-			if buf := min(2*want, uint64(c.h.RcvBufMax)); buf > uint64(c.rcvBuf) {
-				c.rcvBuf = int32(buf)
-				c.clamp = max(c.clamp, windowOf(c.rcvBuf))
+			if buf := min(2*want, uint64(c.h.RcvBufMax)); buf > uint64(c.cfg.RcvBuf) {
+				c.cfg.RcvBuf = int32(buf)
+				c.cfg.WindowClamp = max(c.cfg.WindowClamp, windowOf(c.cfg.RcvBuf))
 			}
 		}
 		c.space = took

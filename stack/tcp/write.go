@@ -20,7 +20,7 @@ func (c *Conn) Room() int {
 	if !c.in(canWrite) || c.is(finQueued|orphaned) {
 		return 0
 	}
-	return max(int(c.sndBuf)-c.writeSeq.Diff(c.sndUna), 0)
+	return max(int(c.cfg.SndBuf)-c.writeSeq.Diff(c.sndUna), 0)
 }
 
 // Writable tells whether a socket polls as writable: a third of the buffer is free, and what is not
@@ -30,7 +30,7 @@ func (c *Conn) Writable() bool {
 		return true
 	}
 	used := c.writeSeq.Diff(c.sndUna)
-	if !c.in(canSend) || 3*used >= 2*int(c.sndBuf) || c.unsent() >= c.notsentLowat() {
+	if !c.in(canSend) || 3*used >= 2*int(c.cfg.SndBuf) || c.unsent() >= c.notsentLowat() {
 		c.flags |= wantSpace
 		return false
 	}
@@ -183,7 +183,8 @@ func (c *Conn) dropAcked() {
 		c.sndq.pop(&chunkPools)
 	}
 	if c.is(wantSpace) {
-		if used := c.writeSeq.Diff(c.sndUna); 3*used < 2*int(c.sndBuf) && c.unsent() < c.notsentLowat() {
+		c.growSendBuffer()
+		if used := c.writeSeq.Diff(c.sndUna); 3*used < 2*int(c.cfg.SndBuf) && c.unsent() < c.notsentLowat() {
 			c.flags &^= wantSpace
 			c.events |= EventWritable
 		}
@@ -197,8 +198,8 @@ func (c *Conn) growSendBuffer() {
 	}
 	segs := max(c.cwnd, uint32(c.h.InitialWindow), uint32(c.reordering)+1)
 	want := 2 * uint64(segs) * 2 * uint64(c.mss)
-	if want > uint64(c.sndBuf) {
-		c.sndBuf = int32(min(want, uint64(c.h.SndBufMax)))
+	if want > uint64(c.cfg.SndBuf) {
+		c.cfg.SndBuf = int32(min(want, uint64(c.h.SndBufMax)))
 	}
 }
 
