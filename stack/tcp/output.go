@@ -79,10 +79,10 @@ func (c *Conn) transmit(probe bool) (some bool) {
 		wnd := c.wndEnd().Diff(c.sndNxt)
 		n := min(avail, limit, room*mss)
 		fin := c.is(finQueued) && n == avail
-		if n > 0 && wnd < min(n, mss) || n == 0 && wnd <= 0 && c.sndWnd == 0 {
+		if wnd < max(min(n, mss), 1) {
 			break // RFC 9293 section 3.8.6.2.1: whole segments only
 		}
-		if n > wnd {
+		if n >= wnd {
 			n, fin = wnd, false
 		}
 		if n > mss && n < avail {
