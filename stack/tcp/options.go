@@ -108,7 +108,8 @@ func (c *Conn) oldTS(s *Segment) bool { return c.olderThan(s.Options.TSVal, c.h.
 // storeTS takes the peer's timestamp from a segment that reaches the left edge of the window
 // (RFC 7323 section 4.3).
 func (c *Conn) storeTS(s *Segment) {
-	if c.hasTS(s) && s.Seq.LessEq(c.rcvWup) && int32(c.tsRecent-s.Options.TSVal) <= pawsWindow {
+	if c.hasTS(s) && s.Seq.LessEq(c.rcvWup) &&
+		(int32(c.tsRecent-s.Options.TSVal) <= 0 || c.h.now-c.tsSeen >= pawsFresh) {
 		c.tsRecent, c.tsSeen = s.Options.TSVal, c.h.now
 	}
 }

@@ -142,13 +142,15 @@ func (r *reassembly) addRun(b wire.SACKBlock) {
 // reassemble moves what is in order now to the user's queue. It tells whether the FIN came up.
 func (c *Conn) reassemble() (fin bool) {
 	r := c.ooo
-	moved := false
+	moved, high := false, c.rcvNxt
 	for r.pieces.len() > 0 && r.pieces.at(0).seq.LessEq(c.rcvNxt) {
 		p := *r.pieces.at(0)
 		r.pieces.pop(&piecePools)
 		r.bytes -= p.Len()
+		if p.seq.Less(high) {
+			c.dsack(p.seq, minSeq(p.end(), high), &c.h.TCPDSACKOfoSent)
+		}
 		if p.end().LessEq(c.rcvNxt) {
-			c.dsack(p.seq, p.end(), &c.h.TCPDSACKOfoSent)
 			p.Release()
 			continue
 		}

@@ -131,6 +131,7 @@ func (p *player) handshake() {
 	}
 	p.arrive(fmt.Sprintf("%s 0 ack 1 win %d <%s>", flags, win, options))
 	p.out = nil
+	p.conn.Events()
 }
 
 func seconds(s float64) tcp.Time { return tcp.Time(s*1e9 + 0.5) }
