@@ -90,7 +90,7 @@ func (c *Conn) finTimeout() Time {
 	if c.cfg.Linger2 != 0 {
 		d = c.cfg.Linger2
 	}
-	return max(d, c.rto<<2-c.rto>>1) // three and a half RTOs for a lost FIN
+	return max(d, c.rto<<2-c.rto>>1)
 }
 
 // orphanedFinWait2 waits for the peer's FIN without a user: not for ever (TCP_LINGER2).

@@ -108,10 +108,9 @@ func (c *Conn) synAckFastOpen(s *Segment) {
 	if !c.is(synData) {
 		return
 	}
-	if c.sndUna == c.iss+1 && c.rtx.len() > 0 {
+	if c.sndUna == c.iss+1 && c.rtx.len() > 0 && !c.rtx.at(0).is(everRetrans) {
 		c.h.TCPFastOpenActiveFail++
-		e := c.rtx.at(0)
-		c.packetsOut -= uint32(e.segs)
+		c.addSegs(c.rtx.at(0), -uint32(c.rtx.at(0).segs))
 		c.rtx.pop(&sentPools)
 		c.sndNxt = c.sndUna
 		c.timer, c.timerAt = timerNone, 0

@@ -2,7 +2,6 @@ package tcp_test
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"syscall"
 	"testing"
 
@@ -89,9 +88,8 @@ type fuzzed struct {
 	h    *tcp.Host
 	c    *tcp.Conn
 	now  tcp.Time
-	una  wire.Seq // what we saw: the next sequence number the peer should acknowledge
-	rcv  wire.Seq // and send
-	wrap bool
+	una wire.Seq // what we saw: the next sequence number the peer should acknowledge
+	rcv wire.Seq // and send
 }
 
 func (f *fuzzed) step() bool {
@@ -202,8 +200,6 @@ func (f *fuzzed) timeWait(tw *tcp.TimeWait) {
 		}
 	}
 }
-
-var fuzzFlow = tcp.Flow{Local: netip.MustParseAddrPort("192.0.2.1:40000"), Remote: netip.MustParseAddrPort("192.0.2.2:80")}
 
 // play makes a connection, active or passive, and plays the tape.
 func play(tb testing.TB, data []byte) {

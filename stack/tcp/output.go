@@ -102,7 +102,9 @@ func (c *Conn) transmit(probe bool) (some bool) {
 	if some {
 		c.setLossProbe(false)
 	}
-	c.validateWindow(limited)
+	if limited = limited || c.inFlight() >= int(c.cwnd); some || limited {
+		c.validateWindow(limited)
+	}
 	return some
 }
 

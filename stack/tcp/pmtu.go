@@ -66,8 +66,8 @@ func (c *Conn) resendTooBig() {
 		if min(e.data(), int(e.size)) <= mss || e.is(sacked) {
 			continue
 		}
-		c.rackSize(e)
-		c.markLost(c.rtx.at(i))
+		c.markLost(e)
+		c.fit(i)
 		some = true
 	}
 	if !some {

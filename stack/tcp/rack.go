@@ -159,7 +159,7 @@ func (c *Conn) sendLossProbe() {
 		if e := c.rtx.at(i); e.segs > 1 && c.split(i, e.end.Add(-max(1, e.data()-(int(e.segs)-1)*int(e.size)))) {
 			i++
 		}
-		c.retransmit(c.rtx.at(i))
+		c.retransmit(i)
 		c.flags |= tlpRetrans
 	}
 	c.h.TCPLossProbes++

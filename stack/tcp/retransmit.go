@@ -1,15 +1,14 @@
 package tcp
 
-// resend is retransmit after a timeout: the head, whatever the window says.
-func (c *Conn) resend(e *sent) { c.retransmit(e) }
-
-// retransmit sends a segment of the queue again.
-func (c *Conn) retransmit(e *sent) {
+// retransmit sends segment i of the queue again.
+func (c *Conn) retransmit(i int) {
+	e := c.rtx.at(i)
 	if e.is(hasSYN) {
 		c.h.TCPSynRetrans++
-	} else if c.rackSize(e) {
-		e = c.rtx.at(c.findSent(e.seq))
+	} else {
+		c.fit(i)
 	}
+	e = c.rtx.at(i)
 	n := uint32(e.segs)
 	c.h.RetransSegs += uint64(n)
 	c.totalRetrans += n
@@ -30,22 +29,20 @@ func (c *Conn) retransmit(e *sent) {
 	c.emit(&copied)
 }
 
-// rackSize cuts a segment that is larger than the MSS now, as after a change of the path's MTU. It
-// tells whether it did.
-func (c *Conn) rackSize(e *sent) bool {
+// fit cuts what is larger now than a segment may be off segment i: after a change of the path's MTU, or when
+// SACK blocks take room.
+func (c *Conn) fit(i int) {
 	mss := c.sendMSS()
-	if e.data() <= mss || int(e.size) <= mss {
-		return false
+	e := c.rtx.at(i)
+	if int(e.size) > mss && e.data() > mss {
+		old := uint32(e.segs)
+		e.size = uint16(mss)
+		e.count()
+		c.addSegs(e, uint32(e.segs)-old)
 	}
-	old := uint32(e.segs)
-	e.size = uint16(mss)
-	e.count()
-	c.addSegs(e, uint32(e.segs)-old)
-	if e.data() > max(mss, int(c.cfg.GSO)) {
-		i := c.findSent(e.seq)
-		c.split(i, e.seq.Add(max(mss, int(c.cfg.GSO))))
+	if most := max(mss, int(c.cfg.GSO)/mss*mss); e.data() > most {
+		c.split(i, e.seq.Add(most))
 	}
-	return true
 }
 
 // retransmitLost sends again what is lost, as far as the congestion window lets it.
@@ -78,7 +75,7 @@ func (c *Conn) retransmitLost() {
 		if c.cutting() {
 			c.prrOut += uint32(e.segs)
 		}
-		c.retransmit(e)
+		c.retransmit(i)
 		head = head || i == 0
 	}
 	if head && c.timer != timerReorder {

@@ -56,20 +56,6 @@ func (r *ring[T]) insert(i int, v T, pools *ringPools[T]) {
 	*r.at(i) = v
 }
 
-// remove takes element i out.
-func (r *ring[T]) remove(i int, pools *ringPools[T]) {
-	if i == 0 {
-		r.pop(pools)
-		return
-	}
-	for ; i < r.len()-1; i++ {
-		*r.at(i) = *r.at(i + 1)
-	}
-	var zero T
-	*r.last() = zero
-	r.n--
-}
-
 func (r *ring[T]) pop(pools *ringPools[T]) {
 	var zero T
 	*r.at(0) = zero

@@ -40,11 +40,18 @@ type scenario struct {
 
 const peerOptions = "mss 1460,sackOK,wscale 7"
 
+// oracle plays a scenario on the kernel instead; see kernel_test.go.
+var oracle func(*testing.T, *scenario)
+
 func run(t *testing.T, list []scenario) {
 	t.Helper()
 	for _, sc := range list {
 		t.Run(strings.ReplaceAll(sc.name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
+			if oracle != nil {
+				oracle(t, &sc)
+				return
+			}
 			p := newPlayer(t, &sc)
 			if sc.open != "closed" {
 				p.handshake()
@@ -70,7 +77,8 @@ type player struct {
 	now, zero tcp.Time
 	line      string
 	out       []arrival
-	irs       wire.Seq
+	iss, irs  wire.Seq
+	tick      uint32 // our timestamp clock at time 0
 	readBytes int
 	wrote     int
 }
@@ -89,7 +97,7 @@ const (
 )
 
 func newPlayer(t *testing.T, sc *scenario) *player {
-	p := &player{T: t, sc: sc, h: tcp.NewHost(tcp.Key{1, 2, 3}), cfg: sc.config, now: start, zero: start, irs: peer}
+	p := &player{T: t, sc: sc, h: tcp.NewHost(tcp.Key{1, 2, 3}), cfg: sc.config, now: start, zero: start, iss: iss, irs: peer, tick: tick}
 	if sc.settings != nil {
 		sc.settings(&p.h.Settings)
 	}
@@ -241,7 +249,7 @@ func (p *player) stamp(t tcp.Time) string {
 
 // arrive gives the host a segment of the peer.
 func (p *player) arrive(text string) {
-	s := p.parse(text, p.irs, iss)
+	s := p.parse(text)
 	switch {
 	case p.tw != nil:
 		switch v, _ := p.tw.Input(p.h, p.now, &s); v {
@@ -303,6 +311,8 @@ func (p *player) expect(at tcp.Time, want string) {
 	got := p.out[0]
 	p.out = p.out[1:]
 	g := p.fields(p.text(&got.seg))
+	k := p.h.FastOpenCookie(p.flow)
+	want = strings.ReplaceAll(want, "COOKIE", fmt.Sprintf("%x", k.B[:k.Len]))
 	w := p.fields(p.canonical(want))
 	if got.at != at {
 		p.fail("sent at %s, want %s: %s", p.stamp(got.at), p.stamp(at), p.text(&got.seg))
@@ -348,7 +358,7 @@ func (p *player) text(s *tcp.Segment) string {
 			b.WriteRune(c)
 		}
 	}
-	from := s.Seq.Diff(iss)
+	from := s.Seq.Diff(p.iss)
 	fmt.Fprintf(&b, " %d:%d", from, from+s.Len())
 	if s.Flags&tcp.ACK != 0 {
 		fmt.Fprintf(&b, " ack %d", s.Ack.Diff(p.irs))
@@ -375,7 +385,7 @@ func (p *player) optionsText(o *wire.TCPOptions) string {
 		l = append(l, "sackOK")
 	}
 	if o.Has(wire.OptTimestamps) {
-		l = append(l, fmt.Sprint("ts ", int32(o.TSVal-tick), " ", o.TSEcr))
+		l = append(l, fmt.Sprint("ts ", int32(o.TSVal-p.tick), " ", o.TSEcr))
 	}
 	if o.Has(wire.OptWindowScale) {
 		l = append(l, fmt.Sprint("wscale ", o.WindowScale))
@@ -398,7 +408,7 @@ func (p *player) optionsText(o *wire.TCPOptions) string {
 }
 
 // parse reads a segment of the peer.
-func (p *player) parse(text string, seq0, ack0 wire.Seq) (s tcp.Segment) {
+func (p *player) parse(text string) (s tcp.Segment) {
 	head, options, _ := strings.Cut(text, "<")
 	f := strings.Fields(head)
 	for _, c := range f[0] {
@@ -414,14 +424,18 @@ func (p *player) parse(text string, seq0, ack0 wire.Seq) (s tcp.Segment) {
 	if !ranged {
 		to = from
 	}
-	s.Seq = seq0.Add(p.num(from))
+	s.Seq = p.irs.Add(p.num(from))
 	if n := p.num(to) - p.num(from); n > 0 {
-		s.Payload = stream(p.num(from), n)
+		at := p.num(from)
+		if s.Flags&tcp.SYN != 0 {
+			at++
+		}
+		s.Payload = stream(at, n)
 	}
 	for i := 2; i+1 < len(f); i += 2 {
 		switch f[i] {
 		case "ack":
-			s.Ack = ack0.Add(p.num(f[i+1]))
+			s.Ack = p.iss.Add(p.num(f[i+1]))
 		case "win":
 			s.Window = uint16(p.num(f[i+1]))
 		case "urg":
@@ -435,12 +449,12 @@ func (p *player) parse(text string, seq0, ack0 wire.Seq) (s tcp.Segment) {
 		}
 	}
 	for _, o := range strings.Split(strings.TrimSuffix(strings.TrimSpace(options), ">"), ",") {
-		p.option(&s.Options, strings.Fields(o), ack0)
+		p.option(&s.Options, strings.Fields(o))
 	}
 	return s
 }
 
-func (p *player) option(o *wire.TCPOptions, f []string, ack0 wire.Seq) {
+func (p *player) option(o *wire.TCPOptions, f []string) {
 	if len(f) == 0 {
 		return
 	}
@@ -457,12 +471,12 @@ func (p *player) option(o *wire.TCPOptions, f []string, ack0 wire.Seq) {
 		o.Set |= wire.OptTimestamps
 		o.TSVal = uint32(p.num(f[1]))
 		if f[2] != "-" {
-			o.TSEcr = uint32(tick + p.num(f[2]))
+			o.TSEcr = p.tick + uint32(p.num(f[2]))
 		}
 	case "sack":
 		for _, b := range f[1:] {
 			l, r, _ := strings.Cut(b, ":")
-			o.SACK[o.NumSACK] = wire.SACKBlock{Left: ack0.Add(p.num(l)), Right: ack0.Add(p.num(r))}
+			o.SACK[o.NumSACK] = wire.SACKBlock{Left: p.iss.Add(p.num(l)), Right: p.iss.Add(p.num(r))}
 			o.NumSACK++
 		}
 	case "fo":

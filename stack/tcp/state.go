@@ -45,8 +45,6 @@ var (
 	canSend = states(Established, CloseWait, FinWait1, Closing, LastAck)
 	// canWrite has those in which the user may add to it.
 	canWrite = states(Established, CloseWait, SynSent, SynReceived)
-	// canReceive has those in which data is taken.
-	canReceive = states(Established, FinWait1, FinWait2)
 	// synchronized has the states past the handshake (RFC 9293 section 3.5.2).
 	synchronized = states(Established, FinWait1, FinWait2, CloseWait, LastAck, Closing)
 )

@@ -105,7 +105,7 @@ func (c *Conn) retransmitTimeout() {
 			return
 		}
 		c.enterLoss()
-		c.resend(c.rtx.at(0))
+		c.retransmit(0)
 	} else {
 		if c.giveUp() {
 			return
@@ -126,7 +126,7 @@ func (c *Conn) retransmitTimeout() {
 		c.enterLoss()
 		c.retransmits++
 		c.totalRTO++
-		c.resend(c.rtx.at(0))
+		c.retransmit(0)
 	}
 	if c.state != SynSent || int(c.totalRTO) > h.SYNLinearTimeouts {
 		c.backOff()

@@ -24,9 +24,8 @@ func (c *Conn) timeWait(s State, d Time) {
 		State: s, rcvNxt: c.rcvNxt, sndNxt: c.sndNxt, rcvWnd: c.offered(), shift: c.rcvShift,
 		useTS: c.is(useTS), timestamps: c.timestamps,
 	}
-	if s == InTimeWait {
-		d = max(d, c.rto<<2-c.rto>>1)
-		d = c.h.TimeWait
+	if s == FinWait2 {
+		d = max(d, c.rto<<2-c.rto>>1) // three and a half timeouts: the peer may have to repeat its FIN
 	}
 	tw.Deadline = c.h.now + d
 	c.h.TW++
