@@ -3,12 +3,15 @@ package tcp
 import "syscall"
 
 // CloseWrite is shutdown(SHUT_WR): a FIN follows what was written (RFC 9293 section 3.10.4).
-// ENOTCONN before the handshake's start and after the end.
+// In SYN-SENT it gives the connection up, as Linux does; ENOTCONN after the end.
 func (c *Conn) CloseWrite(now Time) error {
 	c.h.now = now
 	switch c.state {
 	case Established, CloseWait, SynReceived:
-	case Closed, Listen, SynSent:
+	case SynSent:
+		c.fail(syscall.ECONNRESET)
+		return nil
+	case Closed, Listen:
 		return syscall.ENOTCONN
 	default:
 		return nil
@@ -21,7 +24,11 @@ func (c *Conn) CloseWrite(now Time) error {
 // CloseRead is shutdown(SHUT_RD): reading ends where the queue ends now. Nothing is told to the
 // peer.
 func (c *Conn) CloseRead() error {
-	if c.in(states(Closed, Listen, SynSent)) {
+	switch c.state {
+	case SynSent:
+		c.fail(syscall.ECONNRESET)
+		return nil
+	case Closed, Listen:
 		return syscall.ENOTCONN
 	}
 	c.flags |= rcvShutdown

@@ -34,9 +34,9 @@ func TestClose(t *testing.T) {
 			101   ? state TIME-WAIT`},
 		{name: "passive close", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
+			0     > . 1 ack 2
 			0     ? state CLOSE-WAIT
 			0     ? eof true
-			0.04  > . 1 ack 2
 			0.1   write 10
 			0.1   > P. 1:11 ack 2
 			0.2   close
@@ -67,7 +67,7 @@ func TestClose(t *testing.T) {
 		{name: "the FIN goes with the last data", open: "mss 1000", win: 2000, script: `
 			0     write 3000
 			0     > . 1:1001 ack 1
-			0     > . 1001:2001 ack 1
+			0     > P. 1001:2001 ack 1
 			0     close
 			0.1   < . 1 ack 2001 win 2000
 			0.1   > FP. 2001:3001 ack 1`},
@@ -123,7 +123,7 @@ func TestClose(t *testing.T) {
 			0.2   ? state CLOSED`},
 		{name: "RST in CLOSE-WAIT is EPIPE", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
-			0.04  > . 1 ack 2
+			0     > . 1 ack 2
 			0.1   < R 2
 			0.1   ? err EPIPE
 			0.1   write 1 = EPIPE`},
@@ -153,13 +153,17 @@ func TestClose(t *testing.T) {
 			0     ? state CLOSED
 			0.1   < S. 0 ack 1 win 1000 <mss 1000>
 			0.1   > R 1`},
-		{name: "shutdown before the handshake is ENOTCONN", open: "closed", script: `
+		{name: "shutdown in SYN-SENT gives up the connection", open: "closed", script: `
 			0     connect
 			0     > S 0 <mss 1460,sackOK,ts 0 0,wscale 7>
+			0     shutdown = 0
+			0     ? state CLOSED
+			0     ? err ECONNRESET
 			0     shutdown = ENOTCONN`},
 		{name: "LAST-ACK gives up after the orphan's retries", open: "mss 1000",
 			settings: func(s *tcp.Settings) { s.OrphanRetries = 1 }, script: `
 			0     < F. 1 ack 1 win 1000
+			0     > . 1 ack 2
 			0     close
 			0     > F. 1 ack 2
 			0.3   > F. 1 ack 2
@@ -199,10 +203,15 @@ func TestTimeWait(t *testing.T) {
 		{name: "RST elsewhere is ignored", open: "mss 1000", script: closed + `
 			1     < R 50
 			1     ? state TIME-WAIT`},
-		{name: "old data is acknowledged, not too often", open: "mss 1000", script: closed + `
+		{name: "old data is acknowledged", open: "mss 1000", script: closed + `
 			1     < P. 2:12 ack 2 win 1000
 			1     > . 2 ack 2
 			1.1   < P. 2:12 ack 2 win 1000
+			1.1   > . 2 ack 2`},
+		{name: "old ACKs are answered, not too often", open: "mss 1000", script: closed + `
+			1     < . -100 ack 2 win 1000
+			1     > . 2 ack 2
+			1.1   < . -100 ack 2 win 1000
 			1.1   ? TCPACKSkipped 1`},
 		{name: "with timestamps a SYN with a later one is newer", open: "mss 1000,ts 1000 0", script: `
 			0     close

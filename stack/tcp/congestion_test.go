@@ -31,7 +31,7 @@ func TestSlowStart(t *testing.T) {
 			0.1   ? SndCwnd 12`},
 		{name: "large segments hold as many as the window has", open: "mss 1000,sackOK,wscale 7", config: tcp.Config{GSO: 65536}, script: `
 			0     write 16000
-			0     > . 1:10001 ack 1
+			0     > P. 1:10001 ack 1
 			0.1   < . 1 ack 4001 win 500
 			0.1   > P. 10001:16001 ack 1
 			0.1   ? Unacked 12`},
@@ -208,14 +208,14 @@ func TestECN(t *testing.T) {
 			0.1   ? CAState cwr
 			0.1   ? SndSsthresh 7
 			0.1   write 4000
-			0.1   > .W 10001:12001 ack 1 ecn ect0
+			0.1   > P.W 10001:12001 ack 1 ecn ect0
 			0.11  < .E 1 ack 6001 win 500
 			0.11  > . 12001:13001 ack 1 ecn ect0
 			0.11  ? SndSsthresh 7
 			0.2   < . 1 ack 13001 win 500
 			0.2   > P. 13001:14001 ack 1 ecn ect0
 			0.2   ? CAState open
-			0.2   ? SndCwnd 7`},
+			0.2   ? SndCwnd 8`},
 		{name: "retransmissions are not ECN-capable", open: "ecn mss 1000", settings: func(s *tcp.Settings) { s.ECN = 1 }, script: `
 			0     write 100
 			0     > P. 1:101 ack 1 ecn ect0

@@ -66,6 +66,7 @@ type Conn struct {
 	writeSeq Seq // end of what was written; the FIN's number once that is queued
 	sndSml   Seq // end of the last small segment (Nagle as Minshall has it)
 	pushed   Seq // end of the last write that is to be pushed
+	lastPush Seq // end of the last segment with PSH
 	sndWnd   uint32
 	maxWnd   uint32 // the largest window that the peer has offered
 	mss      uint16 // payload of a full segment without SACK blocks

@@ -64,7 +64,8 @@ func cubicAvoid(c *Conn, acked uint32) {
 	c.ackedCnt += float64(acked)
 	t := seconds(c.h.now - c.epochAt + c.minRTT.v) // the window is for one round trip from now
 	d := t - c.k
-	target := c.origin + float64(cubicC*float64(d*float64(d*d)))
+	// In whole segments, towards the origin, as Linux's fixed point has it.
+	target := c.origin + math.Trunc(float64(cubicC*float64(d*float64(d*d))))
 	every := 100 * w // no growth to speak of
 	if target > w {
 		// Section 4.4: by at most half in a round trip.
@@ -75,7 +76,7 @@ func cubicAvoid(c *Conn, acked uint32) {
 	}
 	// Section 4.3: the Reno-friendly region.
 	const alpha = 3 * (1 - cubicBeta) / (1 + cubicBeta)
-	if per := w / alpha; c.ackedCnt >= per {
+	if per := math.Floor(w / alpha); c.ackedCnt > per {
 		n := math.Floor(c.ackedCnt / per)
 		c.wEst += n
 		c.ackedCnt -= float64(n * per)

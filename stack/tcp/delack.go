@@ -113,7 +113,11 @@ func (c *Conn) delayACK() {
 		}
 		ato = min(ato, most)
 	}
-	at := c.h.now + min(max(ato, atoMin), delackMax)
+	if ato = min(ato, delackMax); ato == 0 { // nothing but the FIN came
+		c.sendACK()
+		return
+	}
+	at := c.h.now + ato
 	if c.delackAt != 0 {
 		if c.delackAt <= c.h.now+ato/4 { // it would fire soon: do it now
 			c.sendACK()

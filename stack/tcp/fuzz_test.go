@@ -84,10 +84,10 @@ func near(t *tape) int {
 // fuzzed is a connection that two fuzzers play with: segments and calls.
 type fuzzed struct {
 	testing.TB
-	t    tape
-	h    *tcp.Host
-	c    *tcp.Conn
-	now  tcp.Time
+	t   tape
+	h   *tcp.Host
+	c   *tcp.Conn
+	now tcp.Time
 	una wire.Seq // what we saw: the next sequence number the peer should acknowledge
 	rcv wire.Seq // and send
 }

@@ -34,7 +34,7 @@ func TestHandshake(t *testing.T) {
 			0     > . 1:1001 ack 1
 			0     > P. 1001:2001 ack 1`},
 		{name: "an MSS of nothing is raised to the least", open: "mss 1", script: `
-			0     ? SndMSS 88`},
+			0     ? SndMSS 48`},
 		{name: "TCP_MAXSEG bounds what is offered and sent", open: "closed", config: tcp.Config{MaxSeg: 1000}, script: `
 			0     connect
 			0     > S 0 <mss 1000,sackOK,ts 0 0,wscale 7>
@@ -114,7 +114,7 @@ func TestHandshake(t *testing.T) {
 			0.1   > S. 0 ack 1 <mss 1460,sackOK,wscale 7>
 			0.1   ? state SYN-RECEIVED
 			0.2   < S. 0 ack 1 win 1000 <mss 1460,sackOK,wscale 7>
-			0.2   > . 1 ack 1
+			0.2   > . 1 ack 1 <sack 0:1>
 			0.2   ? state ESTABLISHED`},
 		{name: "a passive open answers with what both have", open: "closed", script: `
 			0     listen

@@ -93,7 +93,7 @@ type Counters struct {
 
 	// TcpExt
 	SyncookiesSent, SyncookiesRecv, SyncookiesFailed                                  uint64
-	PAWSActive, PAWSEstab, TW, TWRecycled                                             uint64
+	PAWSActive, PAWSEstab, TSEcrRejected, TW, TWRecycled                              uint64
 	DelayedACKs, DelayedACKLost                                                       uint64
 	TCPTimeouts, TCPSynRetrans, TCPLossProbes, TCPLossProbeRecovery                   uint64
 	TCPRenoRecovery, TCPSackRecovery, TCPRenoFailures, TCPSackFailures                uint64

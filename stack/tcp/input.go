@@ -186,7 +186,8 @@ func (c *Conn) acceptable(s *Segment) bool {
 	// Fourth, the SYN bit (RFC 5961 section 4.2), but for the SYN-ACK of a simultaneous open.
 	if s.Flags&SYN != 0 {
 		if c.state == SynReceived && s.Flags&ACK != 0 && s.End() == s.Seq+1 && s.End() == c.rcvNxt && s.Ack == c.sndNxt {
-			c.ackPending, c.ackNow = true, true
+			c.duplicate(s.Seq, s.End())
+			c.ackNow = true
 			return true
 		}
 		c.synChallenge(s)
@@ -231,7 +232,7 @@ func (c *Conn) inputACK(s *Segment) bool {
 		c.h.reset(s, false) // section 3.10.7.4: an unacceptable ACK in SYN-RECEIVED
 		return false
 	case !ok:
-		if c.state != Established && c.state != CloseWait && c.sndNxt.Less(s.Ack) {
+		if c.sndNxt.Less(s.Ack) {
 			c.challengeACK(s)
 		}
 		return false

@@ -144,6 +144,17 @@ func (r *Request) input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
 		}
 		return Wait
 	}
+	// A segment that echoes what we never sent is not of this handshake.
+	if ecr := s.Options.TSEcr; r.flags&useTS != 0 && s.Options.Has(wire.OptTimestamps) && ecr != 0 && s.Flags&RST == 0 {
+		first := uint32(r.sentAt/Millisecond) + r.tsOffset
+		if ecr-first > h.tick()+r.tsOffset-first {
+			h.TSEcrRejected++
+			if !r.limited(h, s) {
+				r.ack(h)
+			}
+			return Wait
+		}
+	}
 	// First the ACK of a connection that never was: reset, whatever else.
 	if s.Flags&(ACK|RST|SYN) == ACK && s.Ack != r.iss+1 {
 		h.reset(s, false)

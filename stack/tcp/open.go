@@ -61,7 +61,7 @@ func (c *Conn) advMSS() uint16 {
 // start sets the send sequence space.
 func (c *Conn) start(iss Seq, tsOffset uint32) {
 	c.iss, c.sndUna, c.sndNxt = iss, iss, iss
-	c.sndUp, c.sndSml, c.pushed = iss, iss, iss
+	c.sndUp, c.sndSml, c.pushed, c.lastPush = iss, iss, iss, iss+1
 	c.writeSeq = iss + 1
 	c.highSeq, c.usageSeq, c.rttSeq = iss, iss, iss
 	c.tsOffset = tsOffset

@@ -76,7 +76,7 @@ func (c *Conn) takeSYNOptions(s *Segment) {
 	}
 	c.peerMSS = defaultMSS // RFC 9293 section 3.7.1: without the option
 	if o.Has(wire.OptMSS) {
-		c.peerMSS = max(o.MSS, minMSS)
+		c.peerMSS = o.MSS
 	}
 	if c.is(useTS) {
 		c.tsRecent, c.tsSeen = o.TSVal, c.h.now

@@ -168,9 +168,13 @@ func (c *Conn) emit(s *sent) {
 		if n > int(s.size) {
 			g.GSO = int(s.size)
 		}
-		// PSH at the end of what the user pushed (RFC 9293 section 3.9.1.2).
-		if end := s.seq.Add(n); s.seq.Less(c.pushed) && c.pushed.LessEq(end) && (end == c.writeSeq || end == c.pushed) {
+		// PSH at the end of what the user pushed (RFC 9293 section 3.9.1.2), when half of the
+		// peer's window is on its way without, and on large segments, as Linux does.
+		end := s.seq.Add(n)
+		if s.seq.Less(c.pushed) && c.pushed.LessEq(end) && (end == c.writeSeq || end == c.pushed) ||
+			end.Diff(c.lastPush) > int(c.maxWnd/2) && !c.is(sndUrgent) || s.segs > 1 {
 			g.Flags |= PSH
+			c.lastPush = maxSeq(c.lastPush, end)
 		}
 		c.bytesSent += uint64(n)
 		c.dataSegsOut += uint32(s.segs)

@@ -9,8 +9,7 @@ import (
 
 // A reassembly is what came out of order. A connection has one only while there is a gap.
 type reassembly struct {
-	pieces ring[piece]      // by sequence number; none overlap
-	runs   []wire.SACKBlock // the same without the seams
+	pieces ring[piece] // by sequence number; none overlap
 	recent [wire.MaxSACK]wire.SACKBlock
 	n      int // of recent: SACK blocks, the latest first (RFC 2018 section 4)
 	bytes  int
@@ -34,11 +33,13 @@ var (
 // maxPieces bounds the memory that a peer can take with tiny segments out of order.
 const maxPieces = 16384
 
+// highest is the end of the highest SACK block.
 func (r *reassembly) highest() Seq {
-	if len(r.runs) == 0 {
-		return r.finAt
+	top := r.recent[0].Right
+	for _, b := range r.recent[:r.n] {
+		top = maxSeq(top, b.Right)
 	}
-	return r.runs[len(r.runs)-1].Right
+	return top
 }
 
 // outOfOrder queues a segment that lies behind a gap (RFC 9293 section 3.10.7.4, seventh), and has it
@@ -58,12 +59,12 @@ func (c *Conn) outOfOrder(s *Segment) {
 	if s.Flags&FIN != 0 {
 		r.fin, r.finAt = true, s.Seq.Add(s.Len())
 	}
+	seq := s.Seq
+	r.report(wire.SACKBlock{Left: seq, Right: s.End()})
 	if s.Len() == 0 {
 		return
 	}
 	c.measureMSS(s)
-	seq := s.Seq
-	r.addRun(wire.SACKBlock{Left: seq, Right: seq.Add(s.Len())})
 	for _, p := range s.Payload.Slices() {
 		c.place(seq, p)
 		seq = seq.Add(p.Len())
@@ -109,33 +110,19 @@ func (c *Conn) place(seq Seq, p packet.Slice) {
 	p.Release()
 }
 
-// addRun joins b with the runs that it touches, and makes the result the latest SACK block.
-func (r *reassembly) addRun(b wire.SACKBlock) {
-	i := len(r.runs)
-	for i > 0 && b.Left.LessEq(r.runs[i-1].Right) {
-		i--
-	}
-	j := i
-	for j < len(r.runs) && r.runs[j].Left.LessEq(b.Right) {
-		b.Left, b.Right = minSeq(b.Left, r.runs[j].Left), maxSeq(b.Right, r.runs[j].Right)
-		j++
-	}
-	if i == j {
-		r.runs = append(r.runs, wire.SACKBlock{})
-		copy(r.runs[i+1:], r.runs[i:])
-	} else {
-		r.runs = append(r.runs[:i+1], r.runs[j:]...)
-	}
-	r.runs[i] = b
-
-	kept := [wire.MaxSACK]wire.SACKBlock{0: b}
+// report makes what arrived, with the blocks that it touches, the first SACK block.
+func (r *reassembly) report(b wire.SACKBlock) {
+	kept := [wire.MaxSACK]wire.SACKBlock{}
 	n := 1
 	for _, old := range r.recent[:r.n] {
-		if n < len(kept) && (old.Right.Less(b.Left) || b.Right.Less(old.Left)) {
+		if b.Left.LessEq(old.Right) && old.Left.LessEq(b.Right) {
+			b.Left, b.Right = minSeq(b.Left, old.Left), maxSeq(b.Right, old.Right)
+		} else if n < len(kept) {
 			kept[n] = old
 			n++
 		}
 	}
+	kept[0] = b
 	r.recent, r.n = kept, n
 }
 
@@ -159,9 +146,6 @@ func (c *Conn) reassemble() (fin bool) {
 	}
 	if moved {
 		c.events |= EventReadable
-	}
-	for len(r.runs) > 0 && r.runs[0].Left.LessEq(c.rcvNxt) {
-		r.runs = append(r.runs[:0], r.runs[1:]...)
 	}
 	n := 0
 	for _, b := range r.recent[:r.n] {
@@ -189,7 +173,7 @@ func (c *Conn) dropOutOfOrder() {
 		r.pieces.at(0).Release()
 		r.pieces.pop(&piecePools)
 	}
-	*r = reassembly{runs: r.runs[:0]}
+	*r = reassembly{}
 	reassemblies.Put(r)
 	c.ooo = nil
 }

@@ -114,7 +114,7 @@ func TestReassembly(t *testing.T) {
 			0     < . 9001:9501 ack 1 win 1000
 			0     > . 1 ack 1 <sack 9001:9501 7001:8001 5001:6001 3001:4001>
 			0     < . 2001:3001 ack 1 win 1000
-			0     > . 1 ack 1 <sack 1001:4001 9001:9501 7001:8001 5001:6001>`},
+			0     > . 1 ack 1 <sack 2001:4001 9001:9501 7001:8001 5001:6001>`},
 		{name: "with timestamps there is room for three", open: sack + ",ts 1 0", script: `
 			0     < . 1001:2001 ack 1 win 1000 <ts 2 0>
 			0     > . 1 ack 1 <ts 0 1,sack 1001:2001>
@@ -157,7 +157,7 @@ func TestReassembly(t *testing.T) {
 			0     read 5000 = 1500`},
 		{name: "a FIN out of order waits for what is before it", open: sack, script: `
 			0     < F. 1001:2001 ack 1 win 1000
-			0     > . 1 ack 1 <sack 1001:2001>
+			0     > . 1 ack 1 <sack 1001:2002>
 			0     ? state ESTABLISHED
 			0     < . 1:1001 ack 1 win 1000
 			0     > . 1 ack 2002
@@ -242,8 +242,9 @@ func TestBlindAttacks(t *testing.T) {
 			0     > . 1 ack 1
 			0     ? state ESTABLISHED
 			0     ? TCPSYNChallenge 1`},
-		{name: "an ACK of what was never sent is dropped", open: "mss 1000", script: `
+		{name: "an ACK of what was never sent is answered and dropped", open: "mss 1000", script: `
 			0     < P. 1:11 ack 500 win 1000
+			0     > . 1 ack 1
 			0     ? unread 0`},
 		{name: "an ACK older than any window is challenged", open: "mss 1000", win: 2000, script: `
 			0     write 1000

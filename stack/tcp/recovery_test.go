@@ -30,7 +30,7 @@ func TestFastRetransmit(t *testing.T) {
 			0.1   ? SndSsthresh 7
 			0.2   < . 1 ack 10001 win 500
 			0.2   ? CAState open
-			0.2   ? SndCwnd 7
+			0.2   ? SndCwnd 8
 			0.2   ? TCPSackRecovery 1
 			0.2   ? TCPFastRetrans 1`},
 		{name: "without SACK three duplicate ACKs do", open: noSACK, script: `

@@ -187,7 +187,7 @@ func TestWindow(t *testing.T) {
 		{name: "a window smaller than a segment is not used up at once", open: "mss 1000", win: 1500, script: `
 			0     write 2000
 			0     > . 1:751 ack 1
-			0     > . 751:1501 ack 1
+			0     > P. 751:1501 ack 1
 			0.1   < . 1 ack 1501 win 100
 			0.4   > P. 1501:1601 ack 1`},
 		{name: "our window shrinks as data waits and opens as it is read", open: "mss 1460", config: tcp.Config{RcvBuf: 8192}, script: `

@@ -147,7 +147,7 @@ func (tw *TimeWait) store(h *Host, s *Segment, hasTS bool) {
 
 // answer acknowledges what came, not too often.
 func (tw *TimeWait) answer(h *Host, s *Segment) {
-	if tw.oowAt != 0 && h.now-tw.oowAt < h.InvalidRatelimit {
+	if bare := s.Len() == 0 || s.Flags&SYN != 0; bare && tw.oowAt != 0 && h.now-tw.oowAt < h.InvalidRatelimit {
 		h.TCPACKSkipped++
 		return
 	}
