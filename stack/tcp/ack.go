@@ -243,7 +243,7 @@ func (c *Conn) clean(s *Segment, r *ackRound) {
 		if !c.is(useSACK) {
 			c.removeDupacks(acked, r)
 		} else if r.reordered && r.reorder.Less(r.priorFack) {
-			c.sawReordering(r.reorder)
+			c.sawReordering(r.reorder, &c.h.TCPSACKReorder)
 		}
 		c.cc.acked(c, r.lastAck)
 	} else if updated && r.firstSack != 0 && c.rtx.len() > 0 && r.firstSack < c.rtx.at(0).at {
@@ -262,8 +262,10 @@ func (r *ackRound) late(seq Seq) {
 
 func (c *Conn) deliver(e *sent, n uint32, r *ackRound) {
 	c.delivered += n
+	c.h.TCPDelivered += uint64(n)
 	if r.flags&ackECE != 0 {
 		c.deliveredCE += n
+		c.h.TCPDeliveredCE += uint64(n)
 	}
 	if !e.is(everRetrans) || r.priorDelivered == 0 {
 		if d := c.h.now - e.at; d > 0 && int32(c.delivered-e.delivered) > 0 {
@@ -343,7 +345,7 @@ func (c *Conn) sackArrived(s *Segment, r *ackRound) {
 		c.markSacked(b, r)
 	}
 	if r.reordered && c.caState != caLoss {
-		c.sawReordering(r.reorder)
+		c.sawReordering(r.reorder, &c.h.TCPSACKReorder)
 	}
 }
 

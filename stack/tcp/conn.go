@@ -156,6 +156,7 @@ type Config struct {
 
 	KeepCount                           uint8 // TCP_KEEPCNT; 0: the host's
 	SYNCount                            uint8 // TCP_SYNCNT; 0: the host's
+	DeferAccept                         uint8 // TCP_DEFER_ACCEPT, from DeferTimeouts
 	NoDelay, Cork, KeepAlive, OOBInline bool
 
 	MaxSeg       uint16 // TCP_MAXSEG; 0: not set

@@ -148,7 +148,22 @@ func (r *Request) AcceptFastOpen(h *Host, now Time, cfg *Config, syn *Segment) *
 	return c
 }
 
-// FastOpenAnswer adds the cookie that a SYN asked for to the SYN-ACK.
-func (r *Request) FastOpenAnswer(k Cookie, experimental bool) {
-	r.cookie, r.cookieExp = k, experimental
+// FastOpen looks at the option of a SYN for a listening socket with TCP_FASTOPEN. It tells whether its
+// cookie is ours: then AcceptFastOpen may follow. If not, the SYN-ACK will carry the right one.
+func (r *Request) FastOpen(h *Host, f Flow, syn *Segment) bool {
+	o := &syn.Options
+	if h.FastOpen&2 == 0 || o.Set&(wire.OptFastOpen|wire.OptFastOpenExp) == 0 {
+		return false
+	}
+	k := h.FastOpenCookie(f)
+	if o.CookieLen == k.Len && o.Cookie == k.B {
+		return true
+	}
+	if o.CookieLen == 0 {
+		h.TCPFastOpenCookieReqd++
+	} else {
+		h.TCPFastOpenPassiveFail++
+	}
+	r.cookie, r.cookieExp = k, o.Has(wire.OptFastOpenExp)
+	return false
 }

@@ -169,6 +169,23 @@ func TestHandshake(t *testing.T) {
 			0.1   < P. 1:101 ack 1 win 1000
 			0.1   > . 1 ack 101
 			0.1   read 200 = 100`},
+		{name: "TCP_DEFER_ACCEPT waits for data", open: "closed", config: tcp.Config{DeferAccept: 2}, script: `
+			0     listen
+			0     < S 0 win 1000 <mss 1000>
+			0     > S. 0 ack 1 <mss 1460>
+			0.1   < . 1 ack 1 win 1000
+			0.1   ? state SYN-RECEIVED
+			0.5   < P. 1:11 ack 1 win 1000
+			0.5   > . 1 ack 11
+			0.5   ? state ESTABLISHED`},
+		{name: "and at the end of its time takes a bare ACK", open: "closed", config: tcp.Config{DeferAccept: 2}, script: `
+			0     listen
+			0     < S 0 win 1000 <mss 1000>
+			0     > S. 0 ack 1 <mss 1460>
+			0.1   < . 1 ack 1 win 1000
+			3     > S. 0 ack 1 <mss 1460>
+			3.1   < . 1 ack 1 win 1000
+			3.1   ? state ESTABLISHED`},
 		{name: "a segment for nobody is reset", open: "closed", script: `
 			0     < . 100 ack 5 win 100
 			0     > R 5

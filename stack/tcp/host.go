@@ -53,7 +53,6 @@ type Settings struct {
 	BaseMSS            int  // tcp_base_mss
 	MTUProbeFloor      int  // tcp_mtu_probe_floor
 	MinSndMSS          int  // tcp_min_snd_mss
-	AppWindow          int  // tcp_app_win
 	RcvBuf, RcvBufMax  int  // tcp_rmem: default and largest
 	SndBuf, SndBufMax  int  // tcp_wmem: default and largest
 	ModerateRcvBuf     bool // tcp_moderate_rcvbuf
@@ -97,19 +96,18 @@ type Counters struct {
 	DelayedACKs, DelayedACKLost                                                       uint64
 	TCPTimeouts, TCPSynRetrans, TCPLossProbes, TCPLossProbeRecovery                   uint64
 	TCPRenoRecovery, TCPSackRecovery, TCPRenoFailures, TCPSackFailures                uint64
-	TCPLossFailures, TCPFastRetrans, TCPSlowStartRetrans, TCPRetransFail              uint64
+	TCPLossFailures, TCPFastRetrans, TCPSlowStartRetrans                              uint64
 	TCPLostRetransmit, TCPRenoReorder, TCPSACKReorder, TCPTSReorder                   uint64
 	TCPFullUndo, TCPPartialUndo, TCPDSACKUndo, TCPLossUndo, TCPSpuriousRTOs           uint64
-	TCPSACKReneging, TCPSACKDiscard, TCPDSACKIgnoredOld, TCPDSACKIgnoredNoUndo        uint64
+	TCPSACKReneging, TCPSACKDiscard, TCPDSACKIgnoredNoUndo                            uint64
 	TCPDSACKOldSent, TCPDSACKOfoSent, TCPDSACKRecv, TCPDSACKOfoRecv                   uint64
 	TCPAbortOnData, TCPAbortOnClose, TCPAbortOnTimeout, TCPAbortOnLinger              uint64
-	TCPAbortOnMemory, TCPAbortFailed, TCPMemoryPressures                              uint64
-	TCPRcvCollapsed, TCPOFOQueue, TCPOFOMerge, TCPOFODrop, TCPRcvQDrop                uint64
+	TCPRcvCollapsed, TCPOFOQueue, TCPOFOMerge, TCPOFODrop                             uint64
 	TCPChallengeACK, TCPSYNChallenge, TCPACKSkipped                                   uint64
 	TCPFromZeroWindowAdv, TCPToZeroWindowAdv, TCPWantZeroWindowAdv, TCPZeroWindowDrop uint64
-	TCPKeepAlive, TCPWinProbe, TCPAutoCorking, TCPOrigDataSent, TCPDelivered          uint64
+	TCPKeepAlive, TCPWinProbe, TCPOrigDataSent, TCPDelivered                          uint64
 	TCPDeliveredCE, TCPHystartTrainDetect, TCPHystartDelayDetect                      uint64
-	TCPMTUPFail, TCPMTUPSuccess, TCPBeyondWindow                                      uint64
+	TCPMTUPFail, TCPBeyondWindow                                                      uint64
 	TCPFastOpenActive, TCPFastOpenActiveFail, TCPFastOpenPassive                      uint64
 	TCPFastOpenPassiveFail, TCPFastOpenCookieReqd                                     uint64
 }

@@ -18,6 +18,7 @@ type Request struct {
 	shift     uint8 // of the peer's windows
 	rcvShift  uint8
 	resent    uint8
+	acked     bool // the handshake is done for the peer, and TCP_DEFER_ACCEPT waits for data
 	flags     connFlags
 	cookieExp bool
 	cookie    Cookie // Fast Open: to go with the SYN-ACK
@@ -108,11 +109,16 @@ func (r *Request) Timeout(h *Host, now Time, cfg *Config) Verdict {
 	if r.deadline == 0 || now < r.deadline {
 		return Wait
 	}
-	if int(r.resent) >= h.SYNACKRetries {
+	if int(r.resent) >= h.SYNACKRetries && !(r.acked && r.resent < cfg.DeferAccept) {
 		h.AttemptFails++
 		return Abandoned
 	}
 	r.resent++
+	if r.acked && r.resent < cfg.DeferAccept { // not before the end, for a last chance
+		r.timeout = min(2*r.timeout, h.RTOMax)
+		r.deadline = now + r.timeout
+		return Wait
+	}
 	h.RetransSegs++
 	h.TCPSynRetrans++
 	r.timeout = min(2*r.timeout, h.RTOMax)
@@ -186,7 +192,25 @@ func (r *Request) input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
 	case s.Flags&ACK == 0:
 		return Wait
 	}
+	if r.resent < cfg.DeferAccept && s.End() == r.irs+1 {
+		r.acked = true
+		return Wait
+	}
 	return Complete
+}
+
+// DeferTimeouts is how many timeouts of a SYN-ACK fill so many seconds, rounded up: what
+// TCP_DEFER_ACCEPT counts in.
+func (h *Host) DeferTimeouts(seconds int) (n uint8) {
+	wait, total := Time(initialRTO), Time(initialRTO)
+	if seconds <= 0 {
+		return 0
+	}
+	for n = 1; total < Time(seconds)*Second && n < 255; n++ {
+		wait = min(2*wait, h.RTOMax)
+		total += wait
+	}
+	return n
 }
 
 func (r *Request) limited(h *Host, s *Segment) bool {

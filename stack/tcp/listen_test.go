@@ -45,7 +45,13 @@ func TestFastOpen(t *testing.T) {
 			0     > S. 0 ack 1 <mss 1460,fo COOKIE>
 			0.1   < . 1 ack 1 win 1000
 			0.1   ? state ESTABLISHED
-			0.1   ? unread 0`},
+			0.1   ? unread 0
+			0.1   ? TCPFastOpenPassiveFail 1`},
+		{name: "a server gives a cookie to one who asks", open: "closed", script: `
+			0     listen fastopen
+			0     < S 0 win 1000 <mss 1000,fo>
+			0     > S. 0 ack 1 <mss 1460,fo COOKIE>
+			0     ? TCPFastOpenCookieReqd 1`},
 		{name: "a server takes data with a valid cookie before the handshake ends", open: "closed", script: `
 			0     listen fastopen
 			0     < S 0:50 win 1000 <mss 1000,fo valid>

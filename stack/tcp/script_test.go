@@ -288,13 +288,12 @@ func (p *player) syn(s *tcp.Segment) {
 		return
 	}
 	r := p.h.NewRequest(p.now, &p.cfg, s, iss, offset)
-	if p.fastOpen && s.Options.Set&(wire.OptFastOpen|wire.OptFastOpenExp) != 0 {
-		want := p.h.FastOpenCookie(p.flow)
-		if s.Options.CookieLen == want.Len && s.Options.Cookie == want.B {
+	if p.fastOpen {
+		p.h.FastOpen = 3
+		if r.FastOpen(p.h, p.flow, s) {
 			p.conn = r.AcceptFastOpen(p.h, p.now, &p.cfg, s)
 			return
 		}
-		r.FastOpenAnswer(want, s.Options.Has(wire.OptFastOpenExp))
 	}
 	p.req = &r
 	p.req.SYNACK(p.h, p.now, &p.cfg)

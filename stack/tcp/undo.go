@@ -79,7 +79,7 @@ func (c *Conn) undoPartial(r *ackRound) bool {
 	if c.undoMarker == 0 || !c.delayed() {
 		return false
 	}
-	c.sawReordering(r.priorUna)
+	c.sawReordering(r.priorUna, &c.h.TCPTSReorder)
 	if c.retransOut > 0 { // until they are answered nothing is known
 		return true
 	}
@@ -112,7 +112,7 @@ func (c *Conn) undoLoss(spurious bool) bool {
 }
 
 // sawReordering takes note that a segment came after later ones.
-func (c *Conn) sawReordering(low Seq) {
+func (c *Conn) sawReordering(low Seq, counter *uint64) {
 	top := c.highestSacked()
 	if !low.Less(top) {
 		return
@@ -121,7 +121,7 @@ func (c *Conn) sawReordering(low Seq) {
 		c.reordering = uint16(min((d+int(c.mss)-1)/int(c.mss), c.h.MaxReordering))
 	}
 	c.reordSeen++
-	c.h.TCPSACKReorder++
+	*counter++
 }
 
 // The count of duplicate ACKs stands in for SACK where there is none (RFC 6582).

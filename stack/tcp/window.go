@@ -186,3 +186,17 @@ func (c *Conn) adjustBuffer() {
 	}
 	c.spaceAt, c.spaceSeq = now, c.copied
 }
+
+// SetRcvBuf is SO_RCVBUF, as getsockopt gives it: Linux doubles what the user asked for. The buffer is not
+// tuned any more.
+func (c *Conn) SetRcvBuf(n int) {
+	c.cfg.RcvBuf = int32(n)
+	c.flags |= userRcvBuf
+	c.cfg.WindowClamp = max(c.cfg.WindowClamp, windowOf(c.cfg.RcvBuf))
+}
+
+// SetSndBuf is SO_SNDBUF.
+func (c *Conn) SetSndBuf(n int) {
+	c.cfg.SndBuf = int32(n)
+	c.flags |= userSndBuf
+}
