@@ -6,8 +6,7 @@ import "sockeye/wire"
 type ackFlags uint32
 
 const (
-	ackSlow         ackFlags = 1 << iota // in sequence processing: challenges are allowed
-	ackUpdateTS                          // store the peer's timestamp
+	ackUpdateTS     ackFlags = 1 << iota // store the peer's timestamp
 	ackHasData                           // the segment had text, or a FIN
 	ackWinUpdate                         // the window changed
 	ackDataAcked                         // new data was acknowledged
@@ -59,7 +58,7 @@ func (c *Conn) ack(s *Segment, flags ackFlags) bool {
 		// RFC 5961 section 5.2: what is older than a window was not sent by the peer.
 		if s.Ack.Less(c.sndUna.Add(-int(c.maxWnd))) {
 			if c.in(synchronized) {
-				c.challengeACK(s)
+				c.challengeACK()
 			}
 			return false
 		}

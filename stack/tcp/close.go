@@ -64,7 +64,8 @@ func (c *Conn) Close(now Time, reset bool) {
 	switch {
 	case unread && c.state != SynSent:
 		c.h.TCPAbortOnClose++
-		c.abort()
+		c.sendReset()
+		c.done()
 		return
 	case reset:
 		c.h.TCPAbortOnLinger++
@@ -125,13 +126,13 @@ func (c *Conn) finAcked(s *Segment) bool {
 	}
 	if c.cfg.Linger2 < 0 {
 		c.h.TCPAbortOnData++
-		c.h.reset(s, true)
+		c.h.reset(s)
 		c.done()
 		return false
 	}
 	if s.Len() > 0 && c.rcvNxt.Less(s.Seq.Add(s.Len())) {
 		c.h.TCPAbortOnData++
-		c.h.reset(s, true)
+		c.h.reset(s)
 		c.done()
 		return false
 	}

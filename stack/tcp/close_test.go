@@ -146,6 +146,28 @@ func TestClose(t *testing.T) {
 			0     ? eof true
 			0     write 10
 			0     > P. 1:11 ack 1`},
+		{name: "data after both directions were shut is reset", open: "mss 1000", script: `
+			0     shutdown_read = 0
+			0     shutdown = 0
+			0     > F. 1 ack 1
+			0.1   < P. 1:11 ack 1 win 1000
+			0.1   > R 1
+			0.1   ? err ECONNRESET`},
+		{name: "data after the FIN is dropped", open: "mss 1000", script: `
+			0     < F. 1 ack 1 win 1000
+			0     > . 1 ack 2
+			0.1   < P. 2:12 ack 1 win 1000
+			0.1   ? unread 0
+			0.1   ? state CLOSE-WAIT`},
+		{name: "unread data makes close a RST in LAST-ACK too", open: "mss 1000", script: `
+			0     < P. 1:101 ack 1 win 1000
+			0     > . 1 ack 101
+			0.1   < F. 101 ack 1 win 1000
+			0.14  > . 1 ack 102
+			0.2   shutdown = 0
+			0.2   > F. 1 ack 102
+			0.2   close
+			0.2   > R. 2 ack 102`},
 		{name: "closing in SYN-SENT sends nothing", open: "closed", script: `
 			0     connect
 			0     > S 0 <mss 1460,sackOK,ts 0 0,wscale 7>

@@ -199,9 +199,10 @@ func (c *Conn) QuickACK() bool { return c.pingpong < c.h.PingpongThreshold }
 // sides that disagree cannot answer each other for ever (tcp_invalid_ratelimit). Segments with
 // data are always answered.
 func (c *Conn) outOfWindowLimited(s *Segment) bool {
-	if s.Len() > 0 && s.Flags&SYN == 0 {
-		return false
-	}
+	return (s.Len() == 0 || s.Flags&SYN != 0) && c.answerLimited()
+}
+
+func (c *Conn) answerLimited() bool {
 	if c.oowAt != 0 && c.h.now-c.oowAt < c.h.InvalidRatelimit {
 		c.h.TCPACKSkipped++
 		return true
@@ -222,8 +223,8 @@ func (c *Conn) dupACK(s *Segment) {
 
 // challengeACK makes a peer prove that it is one (RFC 5961 section 3.2), within limits for the
 // connection and the host (section 7).
-func (c *Conn) challengeACK(s *Segment) {
-	if c.outOfWindowLimited(s) {
+func (c *Conn) challengeACK() {
+	if c.answerLimited() {
 		return
 	}
 	h := c.h

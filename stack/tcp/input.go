@@ -30,7 +30,7 @@ func (c *Conn) Input(now Time, s *Segment) {
 	}
 	switch c.state {
 	case Closed:
-		c.h.reset(s, false)
+		c.h.reset(s)
 	case SynSent:
 		c.inputSynSent(s)
 	default:
@@ -44,12 +44,12 @@ func (c *Conn) inputSynSent(s *Segment) {
 	// First, check the ACK bit.
 	if s.Flags&ACK != 0 {
 		if !c.sndUna.Less(s.Ack) || c.sndNxt.Less(s.Ack) {
-			c.h.reset(s, false)
+			c.h.reset(s)
 			return
 		}
 		if o := &s.Options; c.is(useTS) && o.Has(wire.OptTimestamps) && o.TSEcr != 0 && !c.echoes(o.TSEcr) {
 			c.h.PAWSActive++
-			c.h.reset(s, false)
+			c.h.reset(s)
 			return
 		}
 	}
@@ -77,7 +77,7 @@ func (c *Conn) inputSynSent(s *Segment) {
 	}
 	// RFC 3168 section 6.1.1: ECE without CWR accepts.
 	c.set(useECN, c.is(useECN) && s.Flags&(ECE|CWR) == ECE)
-	c.ack(s, ackSlow)
+	c.ack(s, 0)
 	c.establish()
 	c.synAckFastOpen(s)
 	s.trimSYN()
@@ -123,20 +123,21 @@ func (c *Conn) inputSynchronized(s *Segment) {
 		return
 	}
 	// Sixth, the URG bit; seventh, the segment text; eighth, the FIN bit.
-	c.storeTS(s)
 	c.urgent(s)
 	switch c.state {
-	case Established, FinWait1, FinWait2:
-		if c.is(orphaned) && c.rcvNxt.Less(s.Seq.Add(s.Len())) && s.Len() > 0 {
+	case Established:
+		c.data(s)
+	case FinWait1, FinWait2:
+		if c.is(rcvShutdown) && s.Len() > 0 && c.rcvNxt.Less(s.Seq.Add(s.Len())) {
 			// RFC 9293 section 3.6.1: the user cannot read any more.
 			c.h.TCPAbortOnData++
-			c.h.reset(s, true)
-			c.done()
+			c.h.reset(s)
+			c.fail(syscall.ECONNRESET)
 			return
 		}
 		c.data(s)
 	case CloseWait, Closing, LastAck: // the peer has sent its FIN: nothing can follow
-		if s.Len() > 0 || s.Flags&FIN != 0 {
+		if s.End() != s.Seq && s.Seq.Less(c.rcvNxt) {
 			c.duplicate(s.Seq, s.End())
 		}
 	}
@@ -167,7 +168,7 @@ func (c *Conn) acceptable(s *Segment) bool {
 				c.resetByPeer()
 			}
 		case s.Flags&SYN != 0:
-			c.synChallenge(s)
+			c.synChallenge()
 		case !c.outOfWindowLimited(s):
 			c.dupACK(s)
 		}
@@ -179,7 +180,7 @@ func (c *Conn) acceptable(s *Segment) bool {
 		if s.Seq == c.rcvNxt || s.Seq == c.rcvNxt-1 && c.is(finReceived) || c.ooo != nil && s.Seq == c.ooo.highest() {
 			c.resetByPeer()
 		} else {
-			c.challengeACK(s)
+			c.challengeACK()
 		}
 		return false
 	}
@@ -190,15 +191,15 @@ func (c *Conn) acceptable(s *Segment) bool {
 			c.ackNow = true
 			return true
 		}
-		c.synChallenge(s)
+		c.synChallenge()
 		return false
 	}
 	return true
 }
 
-func (c *Conn) synChallenge(s *Segment) {
+func (c *Conn) synChallenge() {
 	c.h.TCPSYNChallenge++
-	c.challengeACK(s)
+	c.challengeACK()
 }
 
 // inWindow is the acceptability test of RFC 9293 section 3.4. A segment may reach past the window
@@ -223,17 +224,17 @@ func (c *Conn) inWindow(s *Segment) bool {
 // inputACK is the fifth step: the acknowledgement and what it does to the state. It tells
 // whether to go on with the segment.
 func (c *Conn) inputACK(s *Segment) bool {
-	ok := c.ack(s, ackSlow|ackUpdateTS)
+	ok := c.ack(s, ackUpdateTS)
 	if c.state == Closed {
 		return false
 	}
 	switch {
 	case !ok && c.state == SynReceived:
-		c.h.reset(s, false) // section 3.10.7.4: an unacceptable ACK in SYN-RECEIVED
+		c.h.reset(s) // section 3.10.7.4: an unacceptable ACK in SYN-RECEIVED
 		return false
 	case !ok:
 		if c.sndNxt.Less(s.Ack) {
-			c.challengeACK(s)
+			c.challengeACK()
 		}
 		return false
 	}

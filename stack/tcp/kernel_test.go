@@ -38,6 +38,7 @@ const (
 var differs = map[string]string{
 	"our window shrinks as data waits and opens as it is read": "the kernel's window depends on the size of its packet buffers",
 	"data for a closed window is dropped and answered":         "the kernel's window depends on the size of its packet buffers",
+	"every second full segment is acknowledged":                "the kernel's window depends on the size of its packet buffers",
 	"a SYN-ACK with both bits does not agree":                  "Linux 6.18 takes it for accurate ECN (RFC 9768), which it did not ask for",
 	"a newer SYN opens a new connection":                       "nobody listens",
 	"with timestamps a SYN with a later one is newer":          "nobody listens",

@@ -36,7 +36,7 @@ const (
 
 // NewRequest takes a SYN for a listening socket whose queue has room. It is called for a segment with
 // SYN and without ACK and RST: Host.Reset answers an ACK, a RST is dropped (RFC 9293 section
-// 3.10.7.2). The caller sends Request.SYNACK.
+// 3.10.7.2). The caller sends Request.SYNACK, and releases the payload.
 func (h *Host) NewRequest(now Time, cfg *Config, syn *Segment, iss Seq, tsOffset uint32) Request {
 	h.now = now
 	h.InSegs++
@@ -163,7 +163,7 @@ func (r *Request) input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
 	}
 	// First the ACK of a connection that never was: reset, whatever else.
 	if s.Flags&(ACK|RST|SYN) == ACK && s.Ack != r.iss+1 {
-		h.reset(s, false)
+		h.reset(s)
 		return Wait
 	}
 	right := r.irs.Add(1 + int(r.window))
@@ -277,7 +277,7 @@ func (h *Host) Overflow(now Time, s *Segment, abort bool) {
 	h.now = now
 	h.InSegs += uint64(s.Parts())
 	if abort {
-		h.reset(s, false)
+		h.reset(s)
 	}
 	s.Payload.Release()
 }

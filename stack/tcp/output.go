@@ -263,7 +263,7 @@ func (c *Conn) sendReset() {
 }
 
 // reset answers a segment that belongs to no connection (RFC 9293 section 3.10.7.1).
-func (h *Host) reset(s *Segment, known bool) {
+func (h *Host) reset(s *Segment) {
 	if s.Flags&RST != 0 {
 		return
 	}
@@ -281,7 +281,7 @@ func (h *Host) reset(s *Segment, known bool) {
 func (h *Host) Reset(now Time, s *Segment) {
 	h.now = now
 	h.InSegs += uint64(s.Parts())
-	h.reset(s, false)
+	h.reset(s)
 	s.Payload.Release()
 }
 
@@ -292,7 +292,7 @@ func (c *Conn) emitSYN() {
 	c.putSYNOptions(&g.Options)
 	// The window of a SYN is not scaled (RFC 7323 section 2.2).
 	g.Window = uint16(min(c.rcvWnd, 65535))
-	if c.state == SynReceived {
+	if c.state != SynSent {
 		g.Flags |= ACK
 		g.Ack = c.rcvNxt
 		c.rcvWup = c.rcvNxt

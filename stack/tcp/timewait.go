@@ -121,13 +121,13 @@ func (tw *TimeWait) inputFinWait2(h *Host, s *Segment, hasTS, old bool) TimeWait
 	case s.Flags&RST != 0:
 		return Forget
 	case s.Flags&SYN != 0 && !s.Seq.Less(tw.rcvNxt):
-		h.reset(s, true)
+		h.reset(s)
 		return Forget
 	case s.Flags&ACK == 0 || !tw.rcvNxt.Less(s.End()) || s.End() == s.Seq:
 		return Keep
 	case s.Flags&FIN == 0 || s.End() != tw.rcvNxt+1:
 		h.TCPAbortOnData++
-		h.reset(s, true)
+		h.reset(s)
 		return Forget
 	}
 	tw.State, tw.rcvNxt = InTimeWait, s.End()
