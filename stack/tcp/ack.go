@@ -462,7 +462,7 @@ func (c *Conn) split(i int, seq Seq) bool {
 	}
 	head, tail := e, e
 	head.end, tail.seq = e.seq.Add(n), e.seq.Add(n)
-	head.flags &^= hasFIN
+	head.flags &^= hasFIN | hasPSH
 	tail.flags &^= hasSYN
 	head.count()
 	tail.count()

@@ -88,7 +88,7 @@ func (c *Conn) sendSYNData() {
 	if !c.is(synData) || c.fastOpen() == nil || c.fastOpen().dataTo == c.iss+1 {
 		return
 	}
-	s := sent{seq: c.iss + 1, end: c.fastOpen().dataTo, at: c.h.now, size: c.mss}
+	s := sent{seq: c.iss + 1, flags: hasPSH, end: c.fastOpen().dataTo, at: c.h.now, size: c.mss}
 	s.count()
 	c.rtx.push(s, &sentPools)
 	c.sndNxt = s.end

@@ -263,11 +263,7 @@ func FuzzConn(f *testing.F) {
 // TestRandomPlay is FuzzConn without a fuzzer: many tapes by a fixed seed.
 func TestRandomPlay(t *testing.T) {
 	t.Parallel()
-	n := 20000
-	if testing.Short() {
-		n = 2000
-	}
-	for seed := range n {
+	for seed := range tapes {
 		play(t, randomTape(uint64(seed)))
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)

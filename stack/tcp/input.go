@@ -343,7 +343,7 @@ func (c *Conn) queue(p packet.Slice) {
 			return
 		}
 		if n <= smallPiece && c.rcvq.len() >= manyPieces {
-			c.collapse(p)
+			c.compact(p)
 			return
 		}
 	}
@@ -356,8 +356,8 @@ const (
 	manyPieces = 16
 )
 
-// collapse copies a small piece behind the last one, in a block of our own.
-func (c *Conn) collapse(p packet.Slice) {
+// compact copies a small piece behind the last one, in a block of our own.
+func (c *Conn) compact(p packet.Slice) {
 	c.h.TCPRcvCollapsed++
 	if c.ownTail {
 		tail, n := c.rcvq.last().Append(p.Bytes())

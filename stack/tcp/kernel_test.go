@@ -343,7 +343,7 @@ func (k *kernel) quiet() {
 }
 
 func (k *kernel) expectKernel(at, before float64, want string) {
-	late := late + lateTimer*(at-before) + k.lag
+	late := late + lateTimer*max(at-before, 0.6) + k.lag
 	k.Helper()
 	until := k.begin.Add(time.Duration((at + late) * 1e9))
 	var got kernelSegment

@@ -22,6 +22,7 @@ const (
 	everRetrans
 	hasSYN
 	hasFIN
+	hasPSH
 )
 
 func (s *sent) is(f sentFlags) bool { return s.flags&f != 0 }
@@ -132,6 +133,9 @@ func (c *Conn) sendNew(n int, fin bool, mss int) {
 		s.flags |= hasFIN
 	}
 	s.count()
+	if n > 0 {
+		c.markPush(&s, s.seq.Add(n))
+	}
 	if c.inFlight() == 0 {
 		c.txStart()
 	}
@@ -154,6 +158,16 @@ func (c *Conn) sendNew(n int, fin bool, mss int) {
 	}
 }
 
+// markPush sets PSH at the end of what the user pushed (RFC 9293 section 3.9.1.2), when half of the peer's
+// window has gone without, and on large segments, as Linux does.
+func (c *Conn) markPush(s *sent, end Seq) {
+	if s.seq.Less(c.pushed) && c.pushed.LessEq(end) && (end == c.writeSeq || end == c.pushed) ||
+		end.Diff(c.lastPush) > int(c.maxWnd/2) && !c.is(sndUrgent) || s.segs > 1 {
+		s.flags |= hasPSH
+		c.lastPush = maxSeq(c.lastPush, end)
+	}
+}
+
 // emit puts a segment of the retransmission queue on its way.
 func (c *Conn) emit(s *sent) {
 	if s.is(hasSYN) {
@@ -168,13 +182,8 @@ func (c *Conn) emit(s *sent) {
 		if n > int(s.size) {
 			g.GSO = int(s.size)
 		}
-		// PSH at the end of what the user pushed (RFC 9293 section 3.9.1.2), when half of the
-		// peer's window is on its way without, and on large segments, as Linux does.
-		end := s.seq.Add(n)
-		if s.seq.Less(c.pushed) && c.pushed.LessEq(end) && (end == c.writeSeq || end == c.pushed) ||
-			end.Diff(c.lastPush) > int(c.maxWnd/2) && !c.is(sndUrgent) || s.segs > 1 {
+		if s.is(hasPSH) {
 			g.Flags |= PSH
-			c.lastPush = maxSeq(c.lastPush, end)
 		}
 		c.bytesSent += uint64(n)
 		c.dataSegsOut += uint32(s.segs)

@@ -150,9 +150,13 @@ func (c *Conn) sendLossProbe() {
 		return
 	}
 	c.flags &^= tlpRetrans
+	c.nagleOff = true
+	fresh := c.unsent() > 0 && c.transmit(true)
+	c.nagleOff = false
 	switch {
-	case c.hasUnsent() && c.unsent() > 0 && c.transmit(true):
+	case fresh:
 	case c.rtx.len() == 0:
+		c.armRTO()
 		return
 	default:
 		i := c.rtx.len() - 1
@@ -167,6 +171,7 @@ func (c *Conn) sendLossProbe() {
 	if c.tlpHigh == 0 {
 		c.tlpHigh = 1
 	}
+	c.timer = timerNone // so that the timeout runs from now
 	c.armRTO()
 }
 

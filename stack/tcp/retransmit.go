@@ -7,6 +7,7 @@ func (c *Conn) retransmit(i int) {
 		c.h.TCPSynRetrans++
 	} else {
 		c.fit(i)
+		c.collapse(i)
 	}
 	e = c.rtx.at(i)
 	n := uint32(e.segs)
@@ -42,6 +43,21 @@ func (c *Conn) fit(i int) {
 	}
 	if most := max(mss, int(c.cfg.GSO)/mss*mss); e.data() > most {
 		c.split(i, e.seq.Add(most))
+	}
+}
+
+// collapse joins small segments that follow segment i with it, as far as one segment holds them (tcp_retrans_collapse).
+func (c *Conn) collapse(i int) {
+	mss := c.sendMSS()
+	for e := c.rtx.at(i); i+1 < c.rtx.len() && e.segs == 1; e = c.rtx.at(i) {
+		next := c.rtx.at(i + 1)
+		if next.is(sacked) || next.segs > 1 || e.data()+next.data() > mss || c.wndEnd().Less(next.end) {
+			return
+		}
+		c.addSegs(next, ^uint32(0))
+		e.end = next.end
+		e.flags |= next.flags & (everRetrans | hasFIN | hasPSH)
+		c.rtx.remove(i + 1)
 	}
 }
 

@@ -56,6 +56,16 @@ func (r *ring[T]) insert(i int, v T, pools *ringPools[T]) {
 	*r.at(i) = v
 }
 
+// remove takes element i out; it is not the only one.
+func (r *ring[T]) remove(i int) {
+	for ; i < r.len()-1; i++ {
+		*r.at(i) = *r.at(i + 1)
+	}
+	var zero T
+	*r.last() = zero
+	r.n--
+}
+
 func (r *ring[T]) pop(pools *ringPools[T]) {
 	var zero T
 	*r.at(0) = zero

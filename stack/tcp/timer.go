@@ -52,17 +52,18 @@ func (c *Conn) Timeout(now Time) {
 		c.delackTimeout()
 	}
 	if c.timerAt != 0 && c.timerAt <= now {
-		k := c.timer
-		c.timer, c.timerAt = timerNone, 0
-		switch k {
+		c.timerAt = 0
+		switch c.timer {
 		case timerRTO:
+			c.timer = timerNone
 			c.retransmitTimeout()
+		case timerWindow:
+			c.timer = timerNone
+			c.windowTimeout()
 		case timerReorder:
 			c.reorderTimeout()
 		case timerProbe:
 			c.sendLossProbe()
-		case timerWindow:
-			c.windowTimeout()
 		}
 	}
 	if c.keepAt != 0 && c.keepAt <= now {
