@@ -240,7 +240,10 @@ func (c *Conn) clean(s *Segment, r *ackRound) {
 	if r.flags&(ackDataAcked|ackSYNAcked) != 0 {
 		r.flags |= ackRearm
 		if !c.is(useSACK) {
-			c.removeDupacks(acked, r)
+			c.removeDupacks(acked)
+			if r.flags&ackRetransAcked != 0 { // which of the two arrived cannot be told
+				r.flags &^= ackOrigAcked
+			}
 		} else if r.reordered && r.reorder.Less(r.priorFack) {
 			c.sawReordering(r.reorder, &c.h.TCPSACKReorder)
 		}

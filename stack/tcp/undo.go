@@ -147,7 +147,7 @@ func (c *Conn) limitDupacks() {
 	}
 }
 
-func (c *Conn) removeDupacks(acked int, r *ackRound) {
+func (c *Conn) removeDupacks(acked int) {
 	if acked > 0 {
 		c.delivered += uint32(max(acked-int(c.sackedOut), 1))
 		if acked-1 >= int(c.sackedOut) {
