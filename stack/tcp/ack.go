@@ -140,7 +140,9 @@ func (c *Conn) afterAck(r *ackRound) {
 		}
 	}
 	if r.newData {
+		c.nagleOff = true
 		c.transmit(false)
+		c.nagleOff = false
 		if c.frto && !c.highSeq.Less(c.sndNxt) { // nothing new to send
 			c.frto = false
 			r.rexmit = true

@@ -275,6 +275,7 @@ func (c *Conn) data(s *Segment) {
 		return
 	}
 	c.ecnArrived(s)
+	c.flags &^= dsackPending
 	seq, end := s.Seq, s.End()
 	window := c.offered()
 	switch right := c.rcvNxt.Add(int(window)); {

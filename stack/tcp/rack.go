@@ -46,15 +46,17 @@ func (c *Conn) rackRemaining(e *sent, window Time) Time {
 }
 
 // rackMark is step 5: what was sent long enough before something that is delivered is lost. For the rest
-// it sets the reordering timer.
-func (c *Conn) rackMark() {
+// it sets the reordering timer, and tells so.
+func (c *Conn) rackMark() bool {
 	if !c.rack.advanced {
-		return
+		return false
 	}
 	c.rack.advanced = false
-	if wait := c.rackDetect(); wait > 0 {
-		c.setTimer(timerReorder, max(wait, Microsecond)+2*Millisecond)
+	wait := c.rackDetect()
+	if wait > 0 {
+		c.setTimer(timerReorder, wait+timeoutMin)
 	}
+	return wait > 0
 }
 
 func (c *Conn) rackDetect() (wait Time) {

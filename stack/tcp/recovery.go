@@ -163,7 +163,9 @@ func (c *Conn) findLosses(r *ackRound) {
 	}
 	if c.is(useSACK) {
 		before := c.retransOut
-		c.rackMark()
+		if c.rackMark() {
+			r.flags &^= ackRearm // the reordering timer runs in the timeout's place
+		}
 		if before > c.retransOut {
 			r.flags |= ackLostRetrans
 		}
