@@ -266,6 +266,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 func (s *Stack) deliver(p *packet.Packet, h *header) {
 	taken := s.rawInput(p, h)
 	switch {
+	case h.proto == wire.IPPROTO_TCP:
+		s.tcpInput(p, h)
+		return
 	case h.proto == wire.IPPROTO_UDP:
 		s.udpInput(p, h)
 		return
