@@ -303,7 +303,7 @@ func (m pathMTUs) learn(dst wire.Addr, mtu, least int, now event.Time) {
 		var oldest wire.Addr
 		first := event.Time(0)
 		for ip, p := range m {
-			if first == 0 || p.expires < first {
+			if first == 0 || p.expires < first || p.expires == first && ip.Netip().Less(oldest.Netip()) {
 				oldest, first = ip, p.expires
 			}
 		}

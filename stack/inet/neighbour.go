@@ -127,7 +127,7 @@ func (i *Iface) neighbour(ip wire.Addr) *neighbour {
 	if len(i.neighbours) >= maxNeighbours {
 		var oldest *neighbour
 		for _, n := range i.neighbours {
-			if oldest == nil || n.since < oldest.since {
+			if oldest == nil || n.since < oldest.since || n.since == oldest.since && n.ip.Netip().Less(oldest.ip.Netip()) {
 				oldest = n
 			}
 		}

@@ -89,5 +89,8 @@ func (s *Stack) Close() {
 		i.port.Attach(nil)
 		i.port.Close()
 		i.forgetNeighbours()
+		for _, r := range i.due {
+			s.loop.Cancel(&r.Event)
+		}
 	}
 }

@@ -257,6 +257,9 @@ func (b *base) aim(t target, wish *wish, flags sockeye.MsgFlags) (w path, h head
 	if discover >= sockeye.IP_PMTUDISC_PROBE {
 		w.mtu = w.iface.MTU
 	}
+	if b.ip.mtu6 != 0 && !w.dst.Is4() {
+		w.mtu = min(w.mtu, b.ip.mtu6)
+	}
 	return w, h, nil
 }
 
@@ -349,14 +352,16 @@ func tellUDP(b *mailbox, m *sockeye.Message, d *datagram) {
 // Ready is udp_poll.
 func (u *UDP) Ready() sockeye.Events { return u.ready() }
 
-// Ioctl is udp_ioctl.
-func (u *UDP) Ioctl(req uint) (int, error) {
-	sent := 0
-	if u.pending != nil {
-		sent = overhead + 256*((packet.Len(u.pending.Payload)+255)/256)
+// unsent is the memory that a corked datagram takes.
+func (u *UDP) unsent() int {
+	if u.pending == nil {
+		return 0
 	}
-	return u.ioctl(req, sent)
+	return overhead + 256*((packet.Len(u.pending.Payload)+255)/256)
 }
+
+// Ioctl is udp_ioctl.
+func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, u.unsent()) }
 
 // Release is the last close.
 func (u *UDP) Release() {
