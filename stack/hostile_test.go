@@ -82,11 +82,9 @@ func FuzzPackets(f *testing.F) {
 		if frame {
 			to = ethernet
 		}
-		before := to.host.Counters()
 		to.throw(b, frame)
-		after := to.host.Counters()
-		if after.FragMemory > 4<<20 || after.IPInReceives > before.IPInReceives+2 {
-			t.Errorf("one packet made %d of it, and %d bytes of fragments wait", after.IPInReceives-before.IPInReceives, after.FragMemory)
+		if c := to.host.Counters(); c.FragMemory > 4<<20 {
+			t.Errorf("%d bytes of fragments wait", c.FragMemory)
 		}
 	})
 }
