@@ -114,6 +114,20 @@ func (h *Host) Interfaces() (list []Interface) {
 	return list
 }
 
+// addrs are the host's addresses, or those of lo if there are no others.
+func (h *Host) addrs() (list []string) {
+	all := h.Interfaces()
+	if len(all) > 1 {
+		all = all[1:]
+	}
+	for _, i := range all {
+		for _, a := range i.Addrs {
+			list = append(list, a.Addr().String())
+		}
+	}
+	return list
+}
+
 // Routes is the routing table, in the order in which it is looked up.
 func (h *Host) Routes() (list []Route) {
 	h.sock.Lock()

@@ -540,6 +540,31 @@ func TestReuseportSpreadsFlows(t *testing.T) {
 	}
 }
 
+func TestNamesAreTheHostsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loop := event.New()
+		defer loop.Close()
+		near, _ := link.Cable(loop, link.CableOptions{})
+		h := stack.NewHost(stack.Config{Name: "a", Loop: loop, Hosts: map[string][]netip.Addr{"b": {netip.MustParseAddr("10.0.0.2")}},
+			Interfaces: []stack.Interface{{Name: "eth0", Port: near, Addrs: prefixes("10.0.0.1/24")}}})
+		defer h.Close()
+		for name, want := range map[string]string{
+			"a": "10.0.0.1:7", "b": "10.0.0.2:7", "localhost": "127.0.0.1:7", "nobody": "lookup nobody: no such host",
+		} {
+			c, err := h.Sockets().Dial("udp", name+":7")
+			if err != nil {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("dialing %s: %v", name, err)
+				}
+				continue
+			}
+			if got := c.RemoteAddr().String(); got != want {
+				t.Errorf("%s is %s, want %s", name, got, want)
+			}
+		}
+	})
+}
+
 func TestADatagramAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
