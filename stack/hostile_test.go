@@ -107,6 +107,7 @@ func TestAHostOutlivesRandomPackets(t *testing.T) {
 				b[random.IntN(len(b))] = byte(random.Uint32())
 			}
 			if random.IntN(2) == 0 && b[0]>>4 == 4 { // with a right checksum, or it goes no further
+				b[0] = 0x45
 				fixIPv4(b)
 			}
 			h.throw(b[:len(b)-random.IntN(2)*random.IntN(len(b))], false)
@@ -124,11 +125,11 @@ func TestAHostOutlivesRandomPackets(t *testing.T) {
 	})
 }
 
+// fixIPv4 computes the checksum of the header at the start of b.
 func fixIPv4(b []byte) {
-	b[0] = 0x45
 	b[10], b[11] = 0, 0
 	sum := uint32(0)
-	for i := 0; i < 20; i += 2 {
+	for i := 0; i < int(b[0]&15)*4; i += 2 {
 		sum += uint32(binary.BigEndian.Uint16(b[i:]))
 	}
 	for sum > 0xffff {
@@ -153,6 +154,33 @@ func TestFragmentsTakeBoundedMemory(t *testing.T) {
 			t.Errorf("%d bytes wait, %d fragments were dropped", c.FragMemory, c.IPReasmFails)
 		}
 	})
+}
+
+func TestBadHeadersAreAnswered(t *testing.T) {
+	options := append([]byte{0x46}, seeds[0][1:20]...)
+	options = append(append(options, 7, 7, 4, 0), seeds[0][20:]...) // a record route that is longer than the header
+	binary.BigEndian.PutUint16(options[2:], uint16(len(options)))
+	fixIPv4(options)
+	extension := append([]byte(nil), seeds[5]...)
+	extension[42] = 0xc5 // an option that nobody knows, and that asks for an answer
+	protocol := append([]byte(nil), seeds[0]...)
+	protocol[9] = 253
+	fixIPv4(protocol)
+	for _, tt := range []struct {
+		name   string
+		packet []byte
+	}{{"IPv4 options", options}, {"IPv6 options", extension}, {"protocol", protocol}} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTarget(false)
+				defer h.close()
+				h.throw(tt.packet, false)
+				if c := h.host.Counters(); c.ICMPOutMsgs != 1 {
+					t.Errorf("%d errors were sent: %+v", c.ICMPOutMsgs, c)
+				}
+			})
+		})
+	}
 }
 
 func TestOverlappingFragmentsAreVoid(t *testing.T) {

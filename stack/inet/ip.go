@@ -124,8 +124,8 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	hlen, n, err := ip.Parse(p.Header(), p.Len())
 	if err != nil {
 		if err == wire.ErrOptions {
-			h.src, h.dst = ip.Src, ip.Dst
-			p.Network(hlen, 0)
+			s.badOptions(p, h, &ip)
+			return nil, false
 		}
 		s.dropHeader(p, err)
 		return nil, false
@@ -142,6 +142,18 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	return s.parts.add(p, h, fragment{
 		key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF,
 	})
+}
+
+// badOptions tells the sender which byte of the options is wrong (RFC 1122 section
+// 3.2.2.5).
+func (s *Stack) badOptions(p *packet.Packet, h *header, ip *wire.IPv4) {
+	s.Counters.IPInHdrErrors++
+	hlen := wire.IPv4Len + len(ip.Options)
+	h.src, h.dst, h.tos = ip.Src, ip.Dst, ip.TOS
+	h.cast, _ = s.castOf(h.dst)
+	p.Network(hlen, p.Len()-hlen)
+	pointer := uint32(wire.CheckIPv4Options(ip.Options))
+	s.sendError(p, h, problem{typ4: wire.ICMP_PARAMETERPROB, rest: pointer << 24})
 }
 
 // input6 is input4 for IPv6, with the extension headers.

@@ -101,7 +101,6 @@ type target struct {
 
 // Lengths of C's sockaddrs. An IPv6 one may lack its scope id (RFC 2133).
 const (
-	sizeofFamily       = 2
 	sizeofSockaddrIn   = 16
 	sizeofSockaddrIn6  = 28
 	sizeofSockaddrRFC6 = 24
