@@ -25,11 +25,12 @@ type op struct {
 	target int // bytes to receive before the call is done
 	ep     Endpoint
 	n      int
+	try    func() bool
 
 	connecting bool
 	accepting  bool
 
-	limit time.Time // from SO_RCVTIMEO or SO_SNDTIMEO
+	limit time.Time // from SO_RCVTIMEO, SO_SNDTIMEO or a transfer
 	first error     // what the call answered before it waited, where there is a limit
 	err   error
 }
@@ -118,8 +119,9 @@ func (o *op) block() error {
 		return o.wait()
 	}
 	// A call that need not wait is spared the price of AfterFunc, and a short
-	// timeout takes nothing from it.
-	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && o.Try() {
+	// timeout takes nothing from it. A connection to this machine is often made
+	// when connect says that it is in progress.
+	if d := o.Deadline(); (d.IsZero() || time.Now().Before(d)) && (o.Try() || cancels && o.connecting && o.Try()) {
 		return o.err
 	}
 	o.first = o.err
@@ -127,7 +129,9 @@ func (o *op) block() error {
 	case limit == atOnce:
 		return o.timedOut()
 	case limit != 0:
-		o.limit = time.Now().Add(time.Duration(limit))
+		if t := time.Now().Add(time.Duration(limit)); o.limit.IsZero() || t.Before(o.limit) {
+			o.limit = t
+		}
 	}
 	if !cancels {
 		return o.wait()

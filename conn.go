@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -35,6 +36,7 @@ func newConn(s *Socket, n network, remote Sockaddr) net.Conn {
 	case "udp":
 		return &UDPConn{c}
 	case "ip":
+		c.n.name, _, _ = strings.Cut(n.name, ":") // in errors, as package net has it
 		return &IPConn{c}
 	}
 	if n.typ == SOCK_SEQPACKET {

@@ -1,8 +1,10 @@
 package sockeye_test
 
 import (
+	"io"
 	"net"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"golang.org/x/net/nettest"
@@ -19,7 +21,22 @@ var (
 	_ net.PacketConn = (*sockeye.IPConn)(nil)
 	_ net.PacketConn = (*sockeye.UnixConn)(nil)
 	_ net.Listener   = (*sockeye.Listener)(nil)
+
+	_ syscall.Conn   = (*sockeye.Listener)(nil)
+	_ io.ReaderFrom  = (*sockeye.TCPConn)(nil)
+	_ io.WriterTo    = (*sockeye.TCPConn)(nil)
+	_ quicPacketConn = (*sockeye.UDPConn)(nil)
 )
+
+// A quicPacketConn is what QUIC needs for ECN, packet info and segmentation.
+type quicPacketConn interface {
+	net.PacketConn
+	syscall.Conn
+	SetReadBuffer(int) error
+	SetWriteBuffer(int) error
+	ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error)
+	WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error)
+}
 
 // check ends the test at an error.
 func check(t testing.TB, err error) {

@@ -213,9 +213,11 @@ func (d *Dialer) dialShare(ctx context.Context, n network, a net.Addr, addrs int
 	}
 	if deadline, ok := ctx.Deadline(); ok && addrs > 1 {
 		left := time.Until(deadline)
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, min(left, max(left/time.Duration(addrs), leastShare)))
-		defer cancel()
+		if share := max(left/time.Duration(addrs), leastShare); share < left {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, share)
+			defer cancel()
+		}
 	}
 	return d.dial(ctx, n, a)
 }

@@ -18,7 +18,10 @@
 // the errno.
 //
 // For programs written against package net, a Host has Dial, Listen and
-// ListenPacket, which give net.Conn, net.Listener and net.PacketConn.
+// ListenPacket, which give net.Conn, net.Listener and net.PacketConn with package
+// net's addresses and errors. A [Dialer] and a [ListenConfig] set options before
+// bind and connect, and the backlog; the Socket method of what they give leads
+// back to all of the calls here, and [NewConn] and [NewListener] the other way.
 //
 // # Engines
 //

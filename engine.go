@@ -8,7 +8,8 @@ import (
 )
 
 // An Engine opens sockets: it is what a Host stands on. Programs use a Host;
-// this interface, and Endpoint, are for those who write engines.
+// this interface, and Endpoint, are for those who write engines. The value is a
+// pointer, or another that can be compared.
 //
 // Errors of an engine are bare: a syscall.Errno wherever Linux has one. The
 // Host's sockets add the call and the addresses.
@@ -125,15 +126,17 @@ type Waiter interface {
 type Splicer interface {
 	// SpliceTo moves up to max bytes from the endpoint to dst, which is of the
 	// same engine, until the end of the stream, and tells how many.
-	// syscall.EINVAL and nothing moved means that this pair can't be spliced.
+	// syscall.EINVAL means that this pair can't be spliced, or no longer:
+	// what is left is to be copied.
 	SpliceTo(dst Endpoint, max int64, wait Waits) (int64, error)
 	// Sendfile sends up to max bytes of the file, from its current offset.
 	Sendfile(file *os.File, max int64, wait Waits) (int64, error)
 }
 
 // A Waits is how a transfer waits: it calls try, and again whenever ep may be
-// ready in the direction, until it gives true. An error ends the transfer.
-type Waits func(ep Endpoint, d Direction, try func() bool) error
+// ready in the direction, until it gives true. With a limit that is not 0 it
+// gives up after that time, with EAGAIN. An error ends the transfer.
+type Waits func(ep Endpoint, d Direction, limit time.Duration, try func() bool) error
 
 // A Controller is an Endpoint with a file descriptor.
 type Controller interface {

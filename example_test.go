@@ -333,12 +333,13 @@ func ExampleSocket_Recvmmsg() {
 	n, err := s.Sendmmsg(out, 0)
 	fmt.Println(n, err)
 
-	in := make([]sockeye.Message, 8)
+	in := make([]sockeye.Message, 4)
 	for i := range in {
 		in[i].Buffers = [][]byte{make([]byte, 64)}
 	}
-	// As many as are there, at least one.
-	n, err = s.Recvmmsg(in, sockeye.MSG_WAITFORONE)
+	// It waits for all four; with MSG_WAITFORONE it would wait for one, and take
+	// the others if they are there.
+	n, err = s.Recvmmsg(in, 0)
 	fmt.Println(n, err)
 	for _, m := range in[:n] {
 		fmt.Printf("%s\n", m.Buffers[0][:m.N])

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -370,6 +371,9 @@ func TestCopiesToOtherWriters(t *testing.T) {
 }
 
 func TestReadsAndWritesAllocateNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	buf := make([]byte, 64)
 	for _, network := range []string{"tcp", "unix", "unixpacket"} {
 		t.Run(network, func(t *testing.T) {
@@ -534,5 +538,54 @@ func TestSyscallConnReachesTheDescriptor(t *testing.T) {
 	check(t, raw.Control(func(f uintptr) { fd = f }))
 	if int(fd) != c.(*sockeye.TCPConn).Socket().Descriptor() {
 		t.Errorf("descriptor %d", fd)
+	}
+}
+
+// A noIPv6Engine is a machine that was started without IPv6.
+type noIPv6Engine struct{ sockeye.Engine }
+
+func (e *noIPv6Engine) Socket(family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) (sockeye.Endpoint, error) {
+	if family == sockeye.AF_INET6 {
+		return nil, syscall.EAFNOSUPPORT
+	}
+	return e.Engine.Socket(family, typ, proto)
+}
+
+func TestListenersDoWithoutIPv6(t *testing.T) {
+	h := sockeye.NewHost(&noIPv6Engine{kernel.Host().Engine()})
+	l := must(h.Listen("tcp", ":0"))(t)
+	defer l.Close()
+	if ip := l.Addr().(*net.TCPAddr).IP; !ip.Equal(net.IPv4zero) {
+		t.Errorf("listens on %v", ip)
+	}
+	pc := must(h.ListenPacket("udp", ":0"))(t)
+	defer pc.Close()
+	if ip := pc.LocalAddr().(*net.UDPAddr).IP; !ip.Equal(net.IPv4zero) {
+		t.Errorf("receives on %v", ip)
+	}
+	if _, err := h.Listen("tcp6", ":0"); !errors.Is(err, syscall.EAFNOSUPPORT) {
+		t.Errorf("asked for IPv6 alone: %v", err)
+	}
+}
+
+func TestAcceptEnds(t *testing.T) {
+	for _, network := range []string{"tcp", "unix", "unixpacket"} {
+		t.Run(network, func(t *testing.T) {
+			l := must(kernel.Host().Listen(network, localAddress(t, network)))(t).(*sockeye.Listener)
+			soon(t, func() { l.SetDeadline(time.Now()) })
+			if _, err := l.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) || !err.(net.Error).Timeout() {
+				t.Errorf("at the deadline: %v", err)
+			}
+			check(t, l.SetDeadline(time.Time{}))
+			ctx, cancel := context.WithCancel(context.Background())
+			soon(t, cancel)
+			if _, _, err := l.Socket().WithContext(ctx).Accept(); !errors.Is(err, context.Canceled) {
+				t.Errorf("with its context: %v", err)
+			}
+			soon(t, func() { l.Close() })
+			if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("at Close: %v", err)
+			}
+		})
 	}
 }

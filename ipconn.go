@@ -68,19 +68,17 @@ func (c *IPConn) WriteToIP(p []byte, addr *net.IPAddr) (int, error) {
 }
 
 // WriteMsgIP sends a packet with ancillary data, which the Append functions
-// build. A connected socket takes no address.
+// build.
 func (c *IPConn) WriteMsgIP(p, oob []byte, addr *net.IPAddr) (n, oobn int, err error) {
-	if c.connected == (addr != nil) {
+	if c.connected || addr == nil {
 		return 0, 0, c.misaddressed(ipAddr(addr))
 	}
-	var to Sockaddr
-	if addr != nil {
-		if to, err = c.s.c.host.sockaddr(c.n.family, addr); err != nil {
-			return 0, 0, c.opError("write", "sendmsg", addr, err)
-		}
+	to, err := c.s.c.host.sockaddr(c.n.family, addr)
+	if err == nil {
+		n, err = c.sendmsg(p, oob, to)
 	}
-	if n, err = c.sendmsg(p, oob, to); err != nil {
-		return n, 0, c.opError("write", "sendmsg", ipAddr(addr), err)
+	if err != nil {
+		return n, 0, c.opError("write", "sendmsg", addr, err)
 	}
 	return n, len(oob), nil
 }

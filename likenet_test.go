@@ -3,8 +3,10 @@ package sockeye_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -97,12 +99,9 @@ func describe(v any) string {
 		return b.String()
 	case net.Addr:
 		return v.Network() + " " + v.String()
-	case string:
-		return v
-	case int:
-		return strings.Repeat("I", v)
+	default:
+		return fmt.Sprint(v)
 	}
-	panic("cannot describe this")
 }
 
 func TestFacadesAnswerAsPackageNet(t *testing.T) {
@@ -190,9 +189,12 @@ func TestFacadesAnswerAsPackageNet(t *testing.T) {
 				n, err = s.Read(buf)
 				say("read past the deadline", n, err)
 				s.SetReadDeadline(time.Time{})
-				c.(interface{ CloseWrite() error }).CloseWrite()
+				say("CloseWrite", c.(interface{ CloseWrite() error }).CloseWrite())
 				n, err = s.Read(buf)
 				say("read at the end", n, err)
+				say("CloseRead", c.(interface{ CloseRead() error }).CloseRead())
+				n, err = c.Read(buf)
+				say("read after CloseRead", n, err)
 				n, err = c.Write([]byte("x"))
 				say("write after CloseWrite", n, err)
 				c.SetWriteDeadline(time.Unix(1, 0))
@@ -281,6 +283,90 @@ func TestFacadesAnswerAsPackageNet(t *testing.T) {
 				c.Close()
 			}
 		}},
+		{"UDP with ancillary data", func(p netPackage, say func(...any)) {
+			type udp interface {
+				net.PacketConn
+				WriteToUDP(b []byte, addr *net.UDPAddr) (int, error)
+				WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
+				WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error)
+				WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (n, oobn int, err error)
+				ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error)
+			}
+			pc := must(p.listenPacket("udp4", "127.0.0.1:0"))(t).(udp)
+			defer pc.Close()
+			to := pc.LocalAddr().(*net.UDPAddr)
+			c := must(p.dial(context.Background(), "udp4", to.String()))(t).(udp)
+			defer c.Close()
+			badOOB := []byte{1, 2, 3}
+			for _, conn := range []udp{c, pc} {
+				name := map[udp]string{c: "connected", pc: "not connected"}[conn]
+				n, err := conn.WriteToUDP([]byte("x"), to)
+				say(name, "WriteToUDP", n, err)
+				n, err = conn.WriteToUDPAddrPort([]byte("x"), to.AddrPort())
+				say(name, "WriteToUDPAddrPort", n, err)
+				n, err = conn.WriteToUDP([]byte("x"), nil)
+				say(name, "WriteToUDP to nobody", n, err)
+				n, oobn, err := conn.WriteMsgUDP([]byte("x"), nil, to)
+				say(name, "WriteMsgUDP", n, oobn, err)
+				n, oobn, err = conn.WriteMsgUDP([]byte("x"), nil, nil)
+				say(name, "WriteMsgUDP to nobody", n, oobn, err)
+				n, oobn, err = conn.WriteMsgUDPAddrPort([]byte("x"), nil, to.AddrPort())
+				say(name, "WriteMsgUDPAddrPort", n, oobn, err)
+				if conn == c { // for the other package net names "invalid AddrPort"
+					n, oobn, err = conn.WriteMsgUDPAddrPort([]byte("x"), nil, netip.AddrPort{})
+					say(name, "WriteMsgUDPAddrPort to nobody", n, oobn, err)
+				}
+				n, oobn, err = conn.WriteMsgUDP([]byte("x"), badOOB, map[udp]*net.UDPAddr{pc: to}[conn])
+				say(name, "WriteMsgUDP of nonsense", n, oobn, err)
+			}
+			pc.SetDeadline(time.Unix(1, 0))
+			n, oobn, flags, _, err := pc.ReadMsgUDP(make([]byte, 1), nil)
+			say(n, oobn, flags, err)
+			n, oobn, err = pc.WriteMsgUDP([]byte("x"), nil, to)
+			say(n, oobn, err)
+		}},
+		{"raw sockets", func(p netPackage, say func(...any)) {
+			type raw interface {
+				net.PacketConn
+				Write(b []byte) (int, error)
+				RemoteAddr() net.Addr
+				WriteMsgIP(b, oob []byte, addr *net.IPAddr) (n, oobn int, err error)
+				ReadMsgIP(b, oob []byte) (n, oobn, flags int, addr *net.IPAddr, err error)
+			}
+			open, err := p.listenPacket("ip4:254", "127.0.0.1") // for experiments (RFC 3692)
+			say(err)
+			if err != nil {
+				return
+			}
+			pc := open.(raw)
+			defer pc.Close()
+			c := must(p.dial(context.Background(), "ip4:254", "127.0.0.1"))(t).(raw)
+			defer c.Close()
+			say(pc.LocalAddr(), pc.RemoteAddr(), c.RemoteAddr())
+			buf := make([]byte, 64)
+			n, err := c.Write([]byte("payload"))
+			say(n, err)
+			n, from, err := pc.ReadFrom(buf)
+			say(n, from, err, string(buf[:n]))
+			n, err = pc.WriteTo([]byte("payload"), from)
+			say(n, err)
+			n, oobn, flags, ip, err := c.ReadMsgIP(buf, nil)
+			say(n, oobn, flags, ip, err)
+			n, err = c.WriteTo([]byte("x"), from)
+			say("name the peer of a connected socket", n, err)
+			n, err = pc.WriteTo([]byte("x"), nil)
+			say("name nobody", n, err)
+			n, oobn, err = c.WriteMsgIP([]byte("x"), nil, nil)
+			say(n, oobn, err)
+			n, oobn, err = c.WriteMsgIP([]byte("x"), nil, ip)
+			say(n, oobn, err)
+			n, oobn, err = pc.WriteMsgIP([]byte("x"), nil, nil)
+			say(n, oobn, err)
+			n, oobn, err = pc.WriteMsgIP([]byte("x"), nil, &net.IPAddr{IP: net.IPv6loopback})
+			say(n, oobn, err)
+			n, oobn, err = pc.WriteMsgIP([]byte("x"), nil, ip)
+			say(n, oobn, err)
+		}},
 		{"UDP on both families", func(p netPackage, say func(...any)) {
 			pc := must(p.listenPacket("udp", ":0"))(t)
 			defer pc.Close()
@@ -360,6 +446,19 @@ func TestFacadesAnswerAsPackageNet(t *testing.T) {
 				c.Close()
 				s.Close()
 				l.Close()
+			}
+		}},
+		{"groups", func(p netPackage, say func(...any)) {
+			for _, a := range [][2]string{{"udp4", "224.0.0.250:0"}, {"udp", "224.0.0.250:0"}, {"udp6", "[ff02::250]:0"}} {
+				pc := must(p.listenPacket(a[0], a[1]))(t)
+				_, port, _ := net.SplitHostPort(pc.LocalAddr().String())
+				host, _, _ := net.SplitHostPort(a[1])
+				second, err := p.listenPacket(a[0], net.JoinHostPort(host, port)) // a group has many members
+				say(a[0], a[1], pc.LocalAddr(), err)
+				pc.Close()
+				if err == nil {
+					second.Close()
+				}
 			}
 		}},
 		{"copies that fail", func(p netPackage, say func(...any)) {

@@ -90,7 +90,7 @@ func (lc *ListenConfig) listen(ctx context.Context, name, address string, stream
 	}
 	a := addrs[0]
 	for _, b := range addrs {
-		if isIPv4(b) { // which more peers can reach
+		if isIPv4(b) { // package net's choice
 			a = b
 			break
 		}
@@ -98,13 +98,13 @@ func (lc *ListenConfig) listen(ctx context.Context, name, address string, stream
 	if streams != (n.typ == SOCK_STREAM || n.typ == SOCK_SEQPACKET) {
 		return failed(a, &net.AddrError{Err: "unexpected address type", Addr: address})
 	}
-	any := n.family == AF_UNSPEC && isWildcard(a)
+	both := n.family == AF_UNSPEC && isWildcard(a) // IPv6 and IPv4
 	v6only := n.family == AF_INET6
-	if n.family = n.familyOf(a); any {
+	if n.family = n.familyOf(a); both {
 		n.family = AF_INET6
 	}
 	s, err := lc.open(&n, a, v6only)
-	if any && isIPv4(a) && noIPv6(err) {
+	if both && isIPv4(a) && noIPv6(err) {
 		n.family = AF_INET
 		s, err = lc.open(&n, a, false)
 	}

@@ -1,6 +1,7 @@
 package sockeye
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -56,6 +57,7 @@ type codec[T any] struct {
 	typ    string // the C type, for people
 	size   int    // room for the value
 	min    int
+	exact  bool // EINVAL for more room than the value takes
 	encode func(v T) []byte
 	decode func(b []byte) T
 }
@@ -117,6 +119,10 @@ func (o Option[T]) Get(s *Socket) (T, error) {
 	var zero T
 	buf := make([]byte, o.codec.size)
 	n, err := s.Getsockopt(o.Level, o.Name, buf)
+	for o.codec.exact && errors.Is(err, syscall.EINVAL) && len(buf) > o.codec.min {
+		buf = buf[:len(buf)-1]
+		n, err = s.Getsockopt(o.Level, o.Name, buf)
+	}
 	if err != nil {
 		return zero, err
 	}

@@ -257,7 +257,7 @@ func icmpFilterCodec(words int) codec[ICMPFilter] {
 }
 
 var sockaddrCodec = codec[Sockaddr]{
-	typ: "struct sockaddr", size: SizeofSockaddr, min: 2, decode: SockaddrBytes,
+	typ: "struct sockaddr", size: SizeofSockaddr, min: 2, exact: true, decode: SockaddrBytes,
 }
 
 var gidsCodec = codec[[]uint32]{

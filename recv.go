@@ -43,17 +43,16 @@ func (s *Socket) Recvfrom(p []byte, flags MsgFlags) (int, Sockaddr, error) {
 }
 
 func (s *Socket) recvfrom(p []byte, flags MsgFlags) (int, Sockaddr, error) {
-	if s.fills(flags) { // a stream, which names nobody
-		n, err := s.recv(p, flags)
-		return n, Sockaddr{}, err
-	}
 	o := s.newOp(ForRead, doRecvfrom)
 	o.p, o.flags = p, flags
+	if s.fills(flags) {
+		o.do, o.target = doRecvFill, s.fillTarget(len(p), flags)
+	}
 	err := o.run()
 	n, from := o.n, o.name
 	o.free()
 	if err != nil {
-		return 0, Sockaddr{}, s.c.fail(callRecvfrom, Sockaddr{}, err)
+		return n, from, s.c.fail(callRecvfrom, Sockaddr{}, err)
 	}
 	return n, from, nil
 }
@@ -155,13 +154,18 @@ func (s *Socket) fillTarget(size int, flags MsgFlags) int {
 	return min(size, int(s.c.rcvlowat.Load()))
 }
 
+// doRecvFill names the sender too, which unix streams do.
 func doRecvFill(o *op) error {
 	if o.flags&MSG_PEEK != 0 { // what is peeked stays: look at all of it again
-		n, err := o.c.ep.Recv(o.p, o.flags)
+		n, from, err := o.c.ep.Recvfrom(o.p, o.flags)
+		o.name = from
 		return o.peeked(n, err)
 	}
 	for {
-		n, err := o.c.ep.Recv(o.p[o.n:], o.flags)
+		n, from, err := o.c.ep.Recvfrom(o.p[o.n:], o.flags)
+		if n > 0 {
+			o.name = from
+		}
 		if done, err := o.gathered(n, err); done {
 			return err
 		}

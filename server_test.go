@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"net/rpc"
 	"net/url"
@@ -165,22 +166,39 @@ func TestHTTPServersShutDown(t *testing.T) {
 	}
 }
 
-func TestHTTPClientsAreCanceled(t *testing.T) {
-	leave := make(chan struct{})
-	srv, client := testServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-r.Context().Done(): // the server sees that the client has left
-		case <-leave:
-			t.Error("the server did not see the client leave")
+func TestHTTPConnectionsAreUsedAgain(t *testing.T) {
+	srv, client := testServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}), false)
+	for i := range 5 {
+		var reused bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+			GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused },
+		})
+		resp := must(client.Do(must(http.NewRequestWithContext(ctx, "GET", srv.URL, nil))(t)))(t)
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if reused != (i > 0) {
+			t.Errorf("request %d: the connection was used before: %v", i, reused)
 		}
+	}
+}
+
+func TestHTTPClientsAreCanceled(t *testing.T) {
+	entered, left := make(chan struct{}), make(chan struct{})
+	srv, client := testServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done() // the server sees that the client has left
+		close(left)
 	}), false)
-	defer close(leave)
 	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-entered
+		cancel()
+	}()
 	req := must(http.NewRequestWithContext(ctx, "GET", srv.URL, nil))(t)
-	go cancel()
 	if _, err := client.Do(req); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+	<-left
 }
 
 func TestTLSRunsOverEveryStream(t *testing.T) {

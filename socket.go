@@ -236,25 +236,25 @@ const (
 
 // Inq is how many bytes wait to be received (SIOCINQ, tcp(7)); of a datagram
 // socket, how long the next one is.
-func (s *Socket) Inq() (int, error) { return s.ioctl(siocinq) }
+func (s *Socket) Inq() (int, error) { return s.askIoctl(siocinq) }
 
 // Outq is how many bytes the peer has not acknowledged yet (SIOCOUTQ).
-func (s *Socket) Outq() (int, error) { return s.ioctl(siocoutq) }
+func (s *Socket) Outq() (int, error) { return s.askIoctl(siocoutq) }
 
 // AtMark tells whether the next byte is the urgent one (sockatmark(3)).
 func (s *Socket) AtMark() (bool, error) {
-	n, err := s.ioctl(siocatmark)
+	n, err := s.askIoctl(siocatmark)
 	return n != 0, err
 }
 
-func (s *Socket) ioctl(req uint) (int, error) {
+func (s *Socket) askIoctl(req uint) (int, error) {
 	if s.c.traced() {
 		return s.traceIoctl(req)
 	}
-	return s.doIoctl(req)
+	return s.ioctl(req)
 }
 
-func (s *Socket) doIoctl(req uint) (int, error) {
+func (s *Socket) ioctl(req uint) (int, error) {
 	n, err := s.c.ep.Ioctl(req)
 	if err != nil {
 		return 0, s.c.fail(callIoctl, Sockaddr{}, err)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Splice moves bytes from the stream src to the stream dst until the end of
@@ -31,10 +32,16 @@ func splice(dst, src *Socket, max int64) (int64, error) {
 		if err == nil {
 			return n, nil
 		}
-		if n > 0 || !errors.Is(err, syscall.EINVAL) {
+		if !errors.Is(err, syscall.EINVAL) {
 			return n, src.c.fail(callSplice, dst.c.remote(), err)
 		}
+		m, err := copyStream(dst, src, max-n)
+		return n + m, err
 	}
+	return copyStream(dst, src, max)
+}
+
+func copyStream(dst, src *Socket, max int64) (int64, error) {
 	return io.Copy(onlyWriter{dst}, io.LimitReader(src, max))
 }
 
@@ -98,18 +105,28 @@ func (t transfer) interrupt() {
 	t[1].c.ep.Interrupt(ForRead)
 }
 
-func (t transfer) wait(_ Endpoint, d Direction, try func() bool) error {
+func (t transfer) wait(_ Endpoint, d Direction, limit time.Duration, try func() bool) error {
 	s := t[ForWrite-d] // the destination is written, the source is read
-	o := s.newOp(d, func(*op) error {
-		if err := t.ended(); err != nil {
-			return err
-		}
-		if try() {
-			return nil
-		}
-		return syscall.EAGAIN
-	})
-	o.ctx = nil // ended and interrupt stand for it
+	o := s.newOp(d, doTry)
 	defer o.free()
+	o.try, o.ctx = try, nil // ended and interrupt stand for the context
+	if t[0].ctx != nil || t[1].ctx != nil {
+		o.do = func(o *op) error {
+			if err := t.ended(); err != nil {
+				return err
+			}
+			return doTry(o)
+		}
+	}
+	if limit > 0 {
+		o.limit = time.Now().Add(limit)
+	}
 	return o.block() // a transfer waits on non-blocking sockets too
+}
+
+func doTry(o *op) error {
+	if o.try() {
+		return nil
+	}
+	return syscall.EAGAIN
 }

@@ -268,12 +268,10 @@ func (s *Socket) traceSendmmsg(ms []Message, flags MsgFlags) (int, error) {
 	return n, err
 }
 
-var requestNames = names{siocinq: "SIOCINQ", siocoutq: "SIOCOUTQ", siocatmark: "SIOCATMARK"}
-
-func (s *Socket) traceIoctl(req uint) (int, error) {
-	done := s.trace("ioctl", "%s", requestNames.of(int(req)))
-	n, err := s.doIoctl(req)
-	done(err, "0, [%d]", n)
+func (s *Socket) traceSplice(dst *Socket, max int64) (int64, error) {
+	done := s.trace("splice", "%d, %d", dst.Descriptor(), max)
+	n, err := splice(dst, s, max)
+	done(err, "%d", n)
 	return n, err
 }
 
@@ -284,12 +282,14 @@ func (s *Socket) traceSendfile(file *os.File, max int64) (int64, error) {
 	return n, err
 }
 
-func (s *Socket) traceSplice(dst *Socket, max int64) (int64, error) {
-	done := s.trace("splice", "%d, %d", dst.Descriptor(), max)
-	n, err := splice(dst, s, max)
-	done(err, "%d", n)
+func (s *Socket) traceIoctl(req uint) (int, error) {
+	done := s.trace("ioctl", "%s", ioctlNames.of(int(req)))
+	n, err := s.ioctl(req)
+	done(err, "0, %d", n)
 	return n, err
 }
+
+var ioctlNames = names{siocinq: "SIOCINQ", siocoutq: "SIOCOUTQ", siocatmark: "SIOCATMARK"}
 
 func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
 	show := func(events func(PollFd) Events) string {
@@ -301,7 +301,11 @@ func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duratio
 		}
 		return "[" + strings.TrimPrefix(b.String(), " ") + "]"
 	}
-	done := h.trace("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), timeout)
+	limit := any(timeout)
+	if timeout < 0 {
+		limit = -1
+	}
+	done := h.trace("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), limit)
 	n, err := h.poll(ctx, fds, timeout)
 	done(err, "%d %s", n, show(func(fd PollFd) Events { return fd.Revents }))
 	return n, err

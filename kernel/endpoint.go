@@ -15,21 +15,21 @@ import (
 	"sockeye"
 )
 
-// An endpoint is a socket's file descriptor. The file registers it with Go's
-// network poller, and closes it.
+// An endpoint is a socket's file descriptor. It is registered with Go's network
+// poller, as a file, when a call has to wait for the first time: many sockets of
+// short connections never do.
 type endpoint struct {
 	fd     int
 	family sockeye.Family
-	file   *os.File
-	conn   syscall.RawConn // of file
 
-	uses  atomic.Int64 // calls that use fd, and the closed bit
-	freed chan struct{}
+	uses  atomic.Int64  // calls that use fd, and the closed bit
+	freed chan struct{} // wakes Close when the last of them ends; made by Close
 
 	queue [2]queue // calls that wait, by direction
 
 	mu     sync.Mutex
-	parked map[*parking]struct{} // waits that are not in a queue
+	file   atomic.Pointer[os.File] // nil: not registered
+	parked map[*parking]struct{}   // waits that are not in a queue
 
 	// connected says that a wait on a full unix backlog ended with the
 	// connection made; see unix.go.
@@ -38,11 +38,31 @@ type endpoint struct {
 }
 
 func newEndpoint(fd int, family sockeye.Family) *endpoint {
-	ep := &endpoint{fd: fd, family: family, file: os.NewFile(uintptr(fd), "socket"), freed: make(chan struct{}, 1)}
-	ep.conn, _ = ep.file.SyscallConn()
-	ep.queue[sockeye.ForRead].init(ep, sockeye.POLLIN, ep.conn.Read, ep.file.SetReadDeadline)
-	ep.queue[sockeye.ForWrite].init(ep, sockeye.POLLOUT, ep.conn.Write, ep.file.SetWriteDeadline)
+	ep := &endpoint{fd: fd, family: family}
+	// The poller takes descriptors of its own with the first file, and panics
+	// when there are none left: not when the program is short of them already.
+	startPoller.Do(func() { ep.register() })
 	return ep
+}
+
+var startPoller sync.Once
+
+// register makes it possible to wait in Go's poller.
+func (ep *endpoint) register() error {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.file.Load() != nil {
+		return nil
+	}
+	file := os.NewFile(uintptr(ep.fd), "socket")
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ep.queue[sockeye.ForRead].init(ep, sockeye.POLLIN, conn.Read, file.SetReadDeadline)
+	ep.queue[sockeye.ForWrite].init(ep, sockeye.POLLOUT, conn.Write, file.SetWriteDeadline)
+	ep.file.Store(file)
+	return nil
 }
 
 // closedBit marks uses of an endpoint that is closed.
@@ -69,22 +89,32 @@ func (ep *endpoint) release() {
 // Close wakes the calls that wait, and closes the descriptor once the last call
 // has left it, so that its number can't be another file's by then.
 func (ep *endpoint) Close() error {
-	for {
-		n := ep.uses.Load()
+	ep.mu.Lock()
+	for n := ep.uses.Load(); ; n = ep.uses.Load() {
 		if n&closedBit != 0 {
+			ep.mu.Unlock()
 			return net.ErrClosed
+		}
+		if n > 0 && ep.freed == nil {
+			ep.freed = make(chan struct{}, 1)
 		}
 		if ep.uses.CompareAndSwap(n, n|closedBit) {
 			break
 		}
 	}
-	ep.Interrupt(sockeye.ForRead)
-	ep.Interrupt(sockeye.ForWrite)
-	ep.interruptParked(true)
+	ep.mu.Unlock()
+	if ep.uses.Load() != closedBit {
+		ep.Interrupt(sockeye.ForRead)
+		ep.Interrupt(sockeye.ForWrite)
+		ep.interruptParked(true)
+	}
 	for ep.uses.Load() != closedBit {
 		<-ep.freed
 	}
-	return ep.file.Close()
+	if file := ep.file.Load(); file != nil {
+		return file.Close()
+	}
+	return unix.Close(ep.fd)
 }
 
 // Descriptor is the file descriptor.
@@ -101,14 +131,14 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 }
 
 // call runs a system call on the descriptor that takes two pointers and a number. Pointers stay pointers: only in the call of
-// syscall.Syscall6 itself does Go keep what a uintptr points to where it is.
+// package syscall itself does Go keep what a uintptr points to where it is.
 func (ep *endpoint) call(trap uintptr, p, q unsafe.Pointer, c uintptr) (int, error) {
 	if !ep.use() {
 		return 0, net.ErrClosed
 	}
 	defer ep.release()
 	for {
-		r, _, errno := syscall.Syscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(q), c, 0, 0)
+		r, _, errno := syscall.RawSyscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(q), c, 0, 0)
 		if errno != unix.EINTR {
 			return int(r), errnoErr(errno)
 		}
@@ -122,7 +152,7 @@ func (ep *endpoint) callInt(trap, v uintptr) error {
 	}
 	defer ep.release()
 	for {
-		_, _, errno := syscall.Syscall(trap, uintptr(ep.fd), v, 0)
+		_, _, errno := syscall.RawSyscall(trap, uintptr(ep.fd), v, 0)
 		if errno != unix.EINTR {
 			return errnoErr(errno)
 		}
@@ -136,7 +166,7 @@ func (ep *endpoint) callName(trap uintptr, r *rawSockaddr) error {
 	}
 	defer ep.release()
 	for {
-		_, _, errno := syscall.Syscall(trap, uintptr(ep.fd), uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n))
+		_, _, errno := syscall.RawSyscall(trap, uintptr(ep.fd), uintptr(unsafe.Pointer(&r.buf)), uintptr(r.n))
 		if errno != unix.EINTR {
 			return errnoErr(errno)
 		}
@@ -224,7 +254,7 @@ func (ep *endpoint) Getsockopt(level, name int, val []byte) (int, error) {
 	}
 	defer ep.release()
 	n := uint32(len(val))
-	_, _, errno := syscall.Syscall6(unix.SYS_GETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
+	_, _, errno := syscall.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
 		uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(unsafe.Pointer(&n)), 0)
 	return int(n), errnoErr(errno)
 }

@@ -40,11 +40,10 @@ func (ep *endpoint) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) 
 		name = unsafe.Pointer(&r.buf)
 	}
 	for {
-		n, _, errno := syscall.Syscall6(unix.SYS_SENDTO, uintptr(ep.fd), uintptr(data(p)), uintptr(len(p)),
-			uintptr(flags)|noSignal, uintptr(name), uintptr(r.n))
+		n, errno := sendto(ep.fd, p, uintptr(flags)|noSignal, name, r.n)
 		switch errno {
 		case 0:
-			return int(n), nil
+			return n, nil
 		case unix.EINTR:
 		default:
 			return 0, errnoErr(errno)
@@ -58,11 +57,10 @@ func (ep *endpoint) Recv(p []byte, flags sockeye.MsgFlags) (int, error) {
 	}
 	defer ep.release()
 	for {
-		n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(ep.fd), uintptr(data(p)), uintptr(len(p)),
-			uintptr(flags)|unix.MSG_DONTWAIT, 0, 0)
+		n, errno := recvfrom(ep.fd, p, uintptr(flags)|unix.MSG_DONTWAIT, nil, nil)
 		switch errno {
 		case 0:
-			return int(n), nil
+			return n, nil
 		case unix.EINTR:
 		default:
 			return 0, errnoErr(errno)
@@ -78,11 +76,10 @@ func (ep *endpoint) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.Soc
 	var r rawSockaddr
 	for {
 		r.n = uint32(len(r.buf))
-		n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, uintptr(ep.fd), uintptr(data(p)), uintptr(len(p)),
-			uintptr(flags)|unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&r.buf)), uintptr(unsafe.Pointer(&r.n)))
+		n, errno := recvfrom(ep.fd, p, uintptr(flags)|unix.MSG_DONTWAIT, unsafe.Pointer(&r.buf), unsafe.Pointer(&r.n))
 		switch errno {
 		case 0:
-			return int(n), r.get(), nil
+			return n, r.get(), nil
 		case unix.EINTR:
 		default:
 			return 0, sockeye.Sockaddr{}, errnoErr(errno)

@@ -201,15 +201,40 @@ func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 		return net.ErrClosed
 	}
 	defer ep.release()
+	to, connecting := w.Target()
 	if ep.family == sockeye.AF_UNIX && d == sockeye.ForWrite {
-		switch to, connecting := w.Target(); {
+		switch {
 		case connecting:
 			return ep.waitUnixConnect(to, w)
 		case !to.IsZero():
 			return ep.waitUnixSend(to, w)
 		}
 	}
+	if ep.file.Load() == nil {
+		if done, err := tryFirst(w, connecting); done {
+			return err
+		}
+	}
+	return ep.park(d, w)
+}
+
+// park waits in the queue, for which the endpoint must be in the poller.
+func (ep *endpoint) park(d sockeye.Direction, w sockeye.Waiter) error {
+	if ep.file.Load() == nil {
+		if err := ep.register(); err != nil {
+			return err
+		}
+	}
 	return ep.queue[d].wait(w)
+}
+
+// tryFirst makes the call without the price of a registration with the poller.
+func tryFirst(w sockeye.Waiter, connecting bool) (done bool, err error) {
+	if d := w.Deadline(); !d.IsZero() && !time.Now().Before(d) {
+		return true, os.ErrDeadlineExceeded
+	}
+	// On loopback the handshake is over when connect(2) returns EINPROGRESS.
+	return w.Try() || connecting && w.Try(), nil
 }
 
 // Interrupt throws out of the poller whoever waits in the direction.

@@ -114,7 +114,7 @@ func (ep *endpoint) waitUnixSend(to sockeye.Sockaddr, w sockeye.Waiter) error {
 		// The receiver is gone, which Try finds, or connected to this very
 		// socket, for which its queue is never full.
 		unix.Close(fd)
-		return ep.queue[sockeye.ForWrite].wait(w)
+		return ep.park(sockeye.ForWrite, w)
 	}
 	p := &parking{file: os.NewFile(uintptr(fd), "watch")}
 	defer p.file.Close()
@@ -132,7 +132,7 @@ func (ep *endpoint) waitUnixSend(to sockeye.Sockaddr, w sockeye.Waiter) error {
 		if err := p.verdict(conn.Write(send.tryReceiver)); err != nil || send.done {
 			return err
 		}
-		if err := ep.queue[sockeye.ForWrite].wait(&send); err != nil || send.done {
+		if err := ep.park(sockeye.ForWrite, &send); err != nil || send.done {
 			return err
 		}
 	}

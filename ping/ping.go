@@ -34,8 +34,8 @@ type Options struct {
 	Count    int           // how many requests; 0: until the context ends
 	Interval time.Duration // between requests; 0: DefaultInterval
 	// Timeout is how long to wait after the last request if nothing has come;
-	// 0: DefaultTimeout. Once there were answers it is two of the longest
-	// round trips, and at least an interval.
+	// 0: DefaultTimeout. Once there were answers it is no longer than two of
+	// the longest round trips, an interval or a second.
 	Timeout time.Duration
 	Size    int // bytes of data in a request
 	TTL     int // hops that a request may take; 0: the system's choice
@@ -222,7 +222,7 @@ func (p *Pinger) patience() time.Duration {
 	if p.tally.received == 0 {
 		return p.opt.Timeout
 	}
-	return max(2*p.tally.max, p.opt.Interval)
+	return min(p.opt.Timeout, max(2*p.tally.max, p.opt.Interval, time.Second))
 }
 
 // send sends the next request. An error of a request before may come up first.

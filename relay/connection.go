@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -41,7 +40,7 @@ func (all *connections) serve(ctx context.Context, peer *sockeye.Socket, from so
 	defer all.relayed.Add(-1)
 	ev := Event{Peer: from}
 	if err == nil {
-		err = relay(ctx, end{peer, all.typ}, target, &ev, all.log)
+		err = all.relay(ctx, end{peer, all.typ}, target, &ev)
 	} else {
 		abort(ctx, peer)
 	}
@@ -103,7 +102,7 @@ type connection struct {
 }
 
 // relay moves data between two sockets until both directions have ended.
-func relay(ctx context.Context, peer end, target *sockeye.Socket, ev *Event, log func(Event)) error {
+func (all *connections) relay(ctx context.Context, peer end, target *sockeye.Socket, ev *Event) error {
 	defer target.Close()
 	typ, err := sockeye.SO_TYPE.Get(target)
 	if err != nil {
@@ -112,16 +111,16 @@ func relay(ctx context.Context, peer end, target *sockeye.Socket, ev *Event, log
 	if typ != sockeye.SOCK_STREAM && typ != sockeye.SOCK_SEQPACKET {
 		return fmt.Errorf("relay: the target's socket is of %v: want SOCK_STREAM or SOCK_SEQPACKET", typ)
 	}
-	if log != nil {
+	if all.log != nil {
 		ev.Target, _ = target.Getpeername()
 		ev.Opened = true
-		log(*ev)
+		all.log(*ev)
 	}
 	c := &connection{ctx: ctx, ends: [2]end{peer, {target, typ}}}
-	var back sync.WaitGroup
-	back.Go(func() { ev.Received = c.forward(1, 0) })
+	back := make(chan int64)
+	all.Go(func() { back <- c.forward(1, 0) })
 	ev.Sent = c.forward(0, 1)
-	back.Wait()
+	ev.Received = <-back
 	return c.err
 }
 

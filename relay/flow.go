@@ -99,6 +99,7 @@ func (all *flows) get(key flowKey) *flow {
 	f := all.byKey[key]
 	if f == nil {
 		f = &flow{all: all, key: key}
+		f.active.Store(time.Now().UnixNano())
 		all.byKey[key] = f
 		all.backlog.Hold(f)
 		all.running.Go(f.run)

@@ -73,10 +73,28 @@ func (p *pipe) stream() error {
 			return err
 		}
 		if p.total > spliceAfter && p.dst.typ == sockeye.SOCK_STREAM {
+			p.forgetPath()
 			n, err := sockeye.Splice(p.dst.Socket, p.src, -1)
 			p.total += n
 			return err
 		}
+	}
+}
+
+// forgetPath takes congestion control away from a connection that stays on this
+// machine, where there is no path to share: the pacing of bbr, if that is the
+// system's choice, costs a relay a third of its processor time.
+func (p *pipe) forgetPath() {
+	local, err := p.dst.Getsockname()
+	if err != nil {
+		return
+	}
+	remote, err := p.dst.Getpeername()
+	if err != nil {
+		return
+	}
+	if a, b := local.Addr().Unmap(), remote.Addr().Unmap(); a.IsValid() && (a == b || a.IsLoopback() && b.IsLoopback()) {
+		sockeye.TCP_CONGESTION.Set(p.dst.Socket, "reno")
 	}
 }
 

@@ -35,9 +35,6 @@ type Event struct {
 //
 // log may be nil. It is called from several goroutines at once.
 func Serve(ctx context.Context, s *sockeye.Socket, dial func(context.Context) (*sockeye.Socket, error), log func(Event)) error {
-	if log == nil {
-		log = func(Event) {}
-	}
 	typ, err := sockeye.SO_TYPE.Get(s)
 	if err != nil {
 		return err

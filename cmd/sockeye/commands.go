@@ -7,7 +7,9 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.listenCommand(),
 		a.connectCommand(),
+		a.echoCommand(),
 		a.pingCommand(),
+		a.relayCommand(),
 		a.optionsCommand(),
 		a.familiesCommand(),
 	}

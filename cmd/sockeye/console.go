@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"sockeye"
@@ -24,10 +23,11 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, connected, accepted, heard, closed
+	Event    string `json:"event"` // listening, connected, accepted, heard, closed, failed, error
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
-	Received *int64 `json:"received,omitempty"` // bytes
+	Target   string `json:"target,omitempty"`   // of a relay
+	Received *int64 `json:"received,omitempty"` // bytes, from the peer
 	Sent     *int64 `json:"sent,omitempty"`
 	Error    string `json:"error,omitempty"`
 }
@@ -39,6 +39,9 @@ func (e event) String() string {
 	case "connected":
 		return fmt.Sprintf("connected to %s from %s", e.Peer, e.Address)
 	case "accepted":
+		if e.Target != "" {
+			return e.Peer + " connected to " + e.Target
+		}
 		return e.Peer + " connected"
 	case "heard":
 		return e.Peer + " wrote"
@@ -55,7 +58,10 @@ func (e event) String() string {
 		}
 		return s
 	}
-	return strings.TrimSpace(e.Peer + " " + e.Error)
+	if e.Peer != "" {
+		return e.Peer + ": " + e.Error
+	}
+	return e.Error
 }
 
 // event tells e.

@@ -65,8 +65,10 @@ func verdict(err error) (status int, text string) {
 		return statusSignal + int(stop.signal), ""
 	case errors.As(err, &own):
 		return own.status, own.text
-	case errors.As(err, &wrong), errors.As(err, &address):
-		return statusUsage, err.Error()
+	case errors.As(err, &wrong):
+		return statusUsage, wrong.Error()
+	case errors.As(err, &address):
+		return statusUsage, address.Error()
 	}
 	return statusNetwork, explain(err)
 }
@@ -94,6 +96,9 @@ func explain(err error) string {
 	case errors.As(err, &call):
 		return explainCall(call)
 	}
+	if errno, ok := err.(syscall.Errno); ok {
+		return explainCall(&sockeye.Error{Err: errno})
+	}
 	return oneLine(err.Error())
 }
 
@@ -103,12 +108,20 @@ func explainCall(e *sockeye.Error) string {
 		return oneLine(e.Error())
 	}
 	text := errno.Error()
+	family := e.Remote.Family()
+	if strings.HasPrefix(e.Remote.Path(), "\x00") {
+		family = 0 // an abstract name has no path to speak of
+	}
 	for _, h := range hints {
-		if h.errno == errno && (h.call == "" || h.call == e.Call) && (h.family == 0 || h.family == e.Remote.Family()) {
+		if h.errno == errno && (h.call == "" || h.call == e.Call) && (h.family == 0 || h.family == family) {
 			return text + ": " + h.text
 		}
 	}
-	return fmt.Sprintf("%s (%s in %s)", text, sockeye.ErrnoName(errno), e.Call)
+	where := sockeye.ErrnoName(errno)
+	if e.Call != "" {
+		where += " in " + e.Call
+	}
+	return fmt.Sprintf("%s (%s)", text, where)
 }
 
 // hints say what an errno means to who typed the command.
@@ -129,7 +142,7 @@ var hints = []struct {
 	{"connect", sockeye.AF_UNIX, syscall.ECONNREFUSED, "nobody listens there; the path was left behind"},
 	{"connect", sockeye.AF_UNIX, syscall.ENOENT, "there is no such path"},
 	{"connect", sockeye.AF_UNIX, syscall.EACCES, "the path is not yours to write to"},
-	{"connect", sockeye.AF_UNIX, syscall.EPROTOTYPE, "a socket of another kind is there; try unix:, unixgram: or unixpacket:"},
+	{"connect", 0, syscall.EPROTOTYPE, "a socket of another kind is there; try unix:, unixgram: or unixpacket:"},
 	{"connect", 0, syscall.EACCES, "the address is a broadcast address, or a rule of the firewall forbids it"},
 	{"", 0, syscall.ECONNREFUSED, "nobody listens there"},
 	{"connect", 0, syscall.ETIMEDOUT, "nobody answers there"},

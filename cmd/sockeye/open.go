@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"sockeye"
@@ -36,7 +37,12 @@ func (a *app) listen(ctx context.Context, at addr.Address, force bool) (*sockeye
 		return nil, nil, err
 	}
 	a.console.event(event{Event: "listening", Address: local.String()})
-	return s, func() { s.Close(); tidy() }, nil
+	return s, sync.OnceFunc(func() {
+		if s.Ready(0) != sockeye.POLLNVAL { // a service closes its socket itself
+			s.Close()
+		}
+		tidy()
+	}), nil
 }
 
 // takeOver finds out who has a unix path, and removes it if that is nobody and

@@ -35,62 +35,54 @@ func (j *session) run(ctx context.Context) error {
 		return err
 	}
 	s := j.s.WithContext(ctx)
+	size := sendSize(s, typ)
+	r, err := newReceiver(s, typ)
+	if err != nil {
+		return err
+	}
 	up, down := make(chan error, 1), make(chan error, 1)
-	go func() { up <- j.upload(s, typ) }()
-	go func() { down <- j.download(s, typ) }()
+	gone := make(chan error, 1)
+	go func() { up <- j.upload(s, typ, size, gone) }()
+	go func() { down <- j.download(r) }()
 	var upErr error
-	for uploading := true; ; {
+	for uploading, downloading := true, true; uploading || downloading; {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case upErr = <-up:
-			uploading, up = false, nil
+			uploading = false
 			if upErr != nil && connectionless(typ) {
 				return cause(ctx, upErr)
 			}
 			// A stream that can't be sent to may still hold what was received.
 		case err := <-down:
-			switch {
-			case err != nil:
+			if downloading = false; err != nil || connectionless(typ) || terminal(j.a.stdin) {
 				return cause(ctx, err)
-			case uploading && !terminal(j.a.stdin):
-				upErr = j.peerEnded(ctx, up)
 			}
-			return cause(ctx, upErr)
+			if uploading {
+				go j.watch(s, gone)
+			}
 		}
 	}
+	return cause(ctx, upErr)
 }
 
 func connectionless(typ sockeye.Type) bool {
 	return typ == sockeye.SOCK_DGRAM || typ == sockeye.SOCK_RAW
 }
 
-// peerEnded goes on sending to a peer that has ended its own direction, until
-// the input ends or the peer is gone altogether.
-func (j *session) peerEnded(ctx context.Context, up <-chan error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	gone := make(chan struct{})
-	go func() {
-		fds := []sockeye.PollFd{{Socket: j.s}} // POLLHUP and POLLERR are always watched for
-		if n, err := j.s.Host().Poll(ctx, fds, -1); err == nil && n > 0 {
-			close(gone)
-		}
-	}()
-	select {
-	case err := <-up:
-		return err
-	case <-gone:
-		// The end of the upload raises POLLHUP as well.
-		select {
-		case err := <-up:
-			return err
-		default:
-			return nil
-		}
-	case <-ctx.Done():
-		return ctx.Err()
+// watch tells when the peer, whose own direction has ended, is gone altogether,
+// with the error if it left what was sent to it unread.
+func (j *session) watch(s *sockeye.Socket, gone chan<- error) {
+	fds := []sockeye.PollFd{{Socket: j.s, Events: sockeye.POLLHUP}}
+	if n, err := j.s.Host().Poll(s.Context(), fds, -1); err != nil || n == 0 {
+		return
 	}
+	errno, err := sockeye.SO_ERROR.Get(s)
+	if err == nil && errno != 0 {
+		err = errno
+	}
+	gone <- err
 }
 
 // cause is err, or why the context ended if that is what ended the call.
@@ -102,8 +94,8 @@ func cause(ctx context.Context, err error) error {
 }
 
 // upload sends standard input, and then the end of the stream.
-func (j *session) upload(s *sockeye.Socket, typ sockeye.Type) error {
-	err := j.send(s, typ)
+func (j *session) upload(s *sockeye.Socket, typ sockeye.Type, size int, gone <-chan error) error {
+	err := j.send(s, typ, size, gone)
 	if !connectionless(typ) {
 		// Also after an error, so that the peer does not wait for the rest.
 		if end := s.Shutdown(sockeye.SHUT_WR); err == nil && !errors.Is(end, syscall.ENOTCONN) {
@@ -125,29 +117,70 @@ func (j *session) bound() error {
 	return j.s.SetReadDeadline(time.Now().Add(j.wait))
 }
 
-func (j *session) send(s *sockeye.Socket, typ sockeye.Type) error {
+// send sends standard input until its end, or until the peer is gone.
+func (j *session) send(s *sockeye.Socket, typ sockeye.Type, size int, gone <-chan error) error {
 	if typ == sockeye.SOCK_STREAM && regular(j.a.stdin) {
 		n, err := s.Sendfile(j.a.stdin, -1)
 		j.sent.Add(n)
 		return err
 	}
-	buf := make([]byte, sendSize(s, typ))
+	in := j.a.input(size)
 	for {
-		n, err := j.a.stdin.Read(buf)
-		if n > 0 {
-			m, err := s.Send(buf[:n], 0)
-			j.sent.Add(int64(m))
+		select {
+		case p, ok := <-in.pieces:
+			if !ok {
+				return in.err
+			}
+			n, err := s.Send(p, 0)
+			j.sent.Add(int64(n))
 			if err != nil {
 				return err
 			}
-		}
-		switch {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return fmt.Errorf("standard input: %w", err)
+			in.free <- p[:cap(p)]
+		case err := <-gone:
+			select {
+			case _, left := <-in.pieces:
+				if left && err == nil {
+					err = syscall.EPIPE
+				}
+			default: // nothing that is left unsent
+			}
+			return err
 		}
 	}
+}
+
+// An input is standard input, read ahead by one piece.
+type input struct {
+	pieces chan []byte
+	free   chan []byte // pieces that have been used
+	err    error       // why there are no more pieces; nil: the end
+}
+
+// input reads standard input in pieces of up to size bytes.
+func (a *app) input(size int) *input {
+	in := &input{pieces: make(chan []byte), free: make(chan []byte, 2)}
+	in.free <- make([]byte, size)
+	in.free <- make([]byte, size)
+	go func() {
+		defer close(in.pieces)
+		for buf := range in.free {
+			n, err := a.stdin.Read(buf)
+			if n > 0 {
+				in.pieces <- buf[:n]
+			}
+			if err != nil {
+				if err != io.EOF {
+					in.err = fmt.Errorf("standard input: %w", err)
+				}
+				return
+			}
+			if n == 0 {
+				in.free <- buf
+			}
+		}
+	}()
+	return in
 }
 
 // regular tells whether f is a file with bytes in it, which the kernel can send
@@ -160,23 +193,20 @@ func regular(f *os.File) bool {
 // sendSize is how much of the input goes into one send: of a datagram socket, no
 // more than one datagram holds.
 func sendSize(s *sockeye.Socket, typ sockeye.Type) int {
-	switch family, _ := sockeye.SO_DOMAIN.Get(s); {
-	case typ == sockeye.SOCK_STREAM:
+	if typ == sockeye.SOCK_STREAM {
 		return chunk
-	case family == sockeye.AF_INET:
+	}
+	switch family, _ := sockeye.SO_DOMAIN.Get(s); family {
+	case sockeye.AF_INET:
 		return 65507 // 65,535 less the headers of IP and UDP
-	case family == sockeye.AF_INET6:
+	case sockeye.AF_INET6:
 		return 65527
 	}
 	return 64 << 10
 }
 
 // download writes what is received to standard output until the peer's end.
-func (j *session) download(s *sockeye.Socket, typ sockeye.Type) error {
-	r, err := newReceiver(s, typ)
-	if err != nil {
-		return err
-	}
+func (j *session) download(r *receiver) error {
 	for {
 		p, _, err := r.receive()
 		if len(p) > 0 {
@@ -223,8 +253,8 @@ type receiver struct {
 func newReceiver(s *sockeye.Socket, typ sockeye.Type) (*receiver, error) {
 	r := &receiver{s: s, typ: typ}
 	size := chunk
-	if family, err := sockeye.SO_DOMAIN.Get(s); err == nil && family == sockeye.AF_UNIX && typ != sockeye.SOCK_STREAM {
-		size = 1 << 20 // a sender whose send buffer was enlarged
+	if typ != sockeye.SOCK_STREAM {
+		size = 1 << 20 // a unix socket whose send buffer was enlarged may send as much
 	}
 	r.msg.Buffers = [][]byte{make([]byte, size)}
 	if typ == sockeye.SOCK_SEQPACKET {

@@ -17,7 +17,8 @@ import (
 
 // A Server serves the connections of a listening socket.
 type Server struct {
-	s        *sockeye.Socket
+	s *sockeye.Socket
+	*Workers
 	freed    chan struct{} // a connection has ended
 	starving atomic.Int32  // connections that wait for descriptors
 
@@ -27,7 +28,7 @@ type Server struct {
 
 // New makes a server of a listening socket, which becomes the server's to close.
 func New(s *sockeye.Socket) *Server {
-	return &Server{s: s, freed: make(chan struct{}, 1), conns: make(map[*sockeye.Socket]struct{})}
+	return &Server{s: s, Workers: NewWorkers(), freed: make(chan struct{}, 1), conns: make(map[*sockeye.Socket]struct{})}
 }
 
 // Serve accepts connections and calls handle for each, until ctx ends, which
@@ -35,7 +36,7 @@ func New(s *sockeye.Socket) *Server {
 // all of them when it ends itself; it returns when the last handle has.
 func (v *Server) Serve(ctx context.Context, handle func(ctx context.Context, conn *sockeye.Socket, from sockeye.Sockaddr)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var closer, handlers sync.WaitGroup
+	var closer sync.WaitGroup
 	closer.Go(func() {
 		<-ctx.Done()
 		v.s.Close()
@@ -44,7 +45,7 @@ func (v *Server) Serve(ctx context.Context, handle func(ctx context.Context, con
 		cancel()
 		closer.Wait()
 		v.closeAll()
-		handlers.Wait()
+		v.Stop()
 	}()
 	for {
 		for v.starving.Load() > 0 && ctx.Err() == nil {
@@ -54,7 +55,7 @@ func (v *Server) Serve(ctx context.Context, handle func(ctx context.Context, con
 		switch {
 		case err == nil:
 			v.add(conn)
-			handlers.Go(func() {
+			v.Go(func() {
 				defer v.remove(conn)
 				handle(ctx, conn, from)
 			})

@@ -1,0 +1,102 @@
+package main
+
+// tests are what there is to measure, in the order of the table. A goal's factor
+// is how many times as good as the peer this project wants to be.
+var tests = []*test{
+	{
+		name: "tcp-bulk", about: "one TCP connection, writes of 64 KiB",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   []string{ours, "net"},
+		goals:   []goal{{"Gbit/s", "net", 1}},
+		run:     libraryLoad("tcp-bulk"),
+	},
+	{
+		name: "tcp-pingpong", about: "64 bytes there and back on one TCP connection",
+		metrics: []metric{{name: "turns/s"}, {name: "allocs/call", count: true}},
+		peers:   []string{ours, "net"},
+		goals:   []goal{{"turns/s", "net", 1}},
+		run:     libraryLoad("tcp-pingpong"),
+	},
+	{
+		name: "connect", about: "connect, accept and close a TCP connection",
+		metrics: []metric{{name: "conn/s"}},
+		peers:   []string{ours, "net"},
+		goals:   []goal{{"conn/s", "net", 1}},
+		run:     libraryLoad("connect"),
+	},
+	{
+		name: "udp-64", about: "datagrams of 64 bytes from one socket to another",
+		metrics: []metric{{name: "datagrams/s"}},
+		peers:   []string{ours, "net"},
+		goals:   []goal{{"datagrams/s", "net", 3}},
+		run:     libraryLoad("udp-64"),
+	},
+	{
+		name: "udp-1400", about: "datagrams of 1400 bytes from one socket to another",
+		metrics: []metric{{name: "datagrams/s"}},
+		peers:   []string{ours, "net"},
+		goals:   []goal{{"datagrams/s", "net", 3}},
+		run:     libraryLoad("udp-1400"),
+	},
+	{
+		name: "relay-up", about: "iperf3 through a relay, from client to server",
+		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
+		peers:   bulkRelays,
+		goals:   relayGoals("Gbit/s", "cpu-s/GB"),
+		run:     relayIperf(),
+	},
+	{
+		name: "relay-down", about: "iperf3 through a relay, from server to client",
+		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
+		peers:   bulkRelays,
+		goals:   relayGoals("Gbit/s", "cpu-s/GB"),
+		run:     relayIperf("-R"),
+	},
+	{
+		name: "relay-conns", about: "short connections through a relay, 16 clients: connect, a byte each way, close",
+		metrics: []metric{{name: "conn/s"}, {name: "failed", count: true}},
+		peers:   []string{ours, direct, "net", "haproxy-splice", "haproxy", "socat", "ncat"},
+		goals:   relayGoals("conn/s"),
+		run:     relayLoad("connections"),
+	},
+	{
+		name: "relay-close", about: "ends of a connection that a relay passes on (1: yes)",
+		metrics: []metric{{name: "half-close", count: true}, {name: "server-close", count: true}},
+		peers:   []string{ours, "haproxy-splice", "socat", "ncat"},
+		run:     relayLoad("closes"),
+	},
+	{
+		name: "echo-32", about: "UDP echo of 64 bytes, 32 in flight from one socket",
+		metrics: echoMetrics,
+		peers:   []string{ours, "net", "socat", "ncat"},
+		goals:   []goal{{"req/s", "net", 1.5}},
+		run:     echoLoad("echo-32"),
+	},
+	{
+		name: "echo-16", about: "UDP echo of 64 bytes, 16 clients with one in flight each",
+		metrics: echoMetrics,
+		peers:   []string{ours, "net", "socat", "ncat"},
+		goals:   []goal{{"req/s", "net", 1.5}},
+		run:     echoLoad("echo-16"),
+	},
+	{
+		name: "echo-new", about: "UDP echo for 16 clients that come at once, 5 times",
+		metrics: append([]metric{{name: "own", count: true}}, echoMetrics[1:]...),
+		peers:   []string{ours, "net", "socat", "socat-recvfrom", "ncat"},
+		run:     echoLoad("echo-new"),
+	},
+}
+
+var bulkRelays = []string{ours, direct, "net", "haproxy-splice", "haproxy", "socat", "socat-128k", "ncat"}
+
+var echoMetrics = []metric{
+	{name: "req/s"}, {name: "foreign", count: true}, {name: "merged", count: true}, {name: "lost", count: true},
+}
+
+func relayGoals(metrics ...string) []goal {
+	var goals []goal
+	for _, m := range metrics {
+		goals = append(goals, goal{m, "haproxy-splice", 1.1}, goal{m, "socat", 2})
+	}
+	return goals
+}

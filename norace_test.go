@@ -1,0 +1,5 @@
+//go:build !race
+
+package sockeye_test
+
+const raceEnabled = false
