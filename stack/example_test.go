@@ -44,3 +44,23 @@ func ExampleNewHost() {
 	// true listen udp 127.0.0.1:7: bind: permission denied
 	// 127.0.0.1:7777
 }
+
+// Two programs on one host in pure Go: no file is made, and no system call.
+func Example_unixSockets() {
+	host := stack.NewHost(stack.Config{}).Sockets()
+	l, _ := host.Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM, 0)
+	l.Bind(sockeye.SockaddrUnix("/run/door"))
+	l.Listen(1)
+
+	c, _ := host.Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM, 0)
+	fmt.Println(c.Connect(sockeye.SockaddrUnix("/run/door")))
+	c.Send([]byte("knock"), 0)
+
+	conn, _, _ := l.Accept()
+	buf := make([]byte, 16)
+	n, _ := conn.Recv(buf, 0)
+	fmt.Printf("%s\n", buf[:n])
+	// Output:
+	// <nil>
+	// knock
+}
