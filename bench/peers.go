@@ -214,7 +214,11 @@ func echoLoad(name string) func(context.Context, string, options) (map[string]fl
 		if err := p.listens("udp", at); err != nil {
 			return nil, err
 		}
-		return values(ctx, "load", name, loopback(at), o.duration.String())
+		v, err := values(ctx, "load", name, loopback(at), o.duration.String())
+		if err == nil && v["own"] > 0 {
+			v["server-us/req"] = p.cpu().Seconds() * 1e6 / v["own"]
+		}
+		return v, err
 	}
 }
 
