@@ -43,6 +43,7 @@ var tests = []*test{
 		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
 		peers:   bulkRelays,
 		goals:   relayGoals("Gbit/s", "cpu-s/GB"),
+		needs:   iperf,
 		run:     relayIperf(),
 	},
 	{
@@ -50,6 +51,7 @@ var tests = []*test{
 		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
 		peers:   bulkRelays,
 		goals:   relayGoals("Gbit/s", "cpu-s/GB"),
+		needs:   iperf,
 		run:     relayIperf("-R"),
 	},
 	{
