@@ -20,13 +20,13 @@ var host = kernel.Host()
 
 // kinds are those that can be echoed.
 var kinds = []Kind{
-	{sockeye.AF_INET, sockeye.SOCK_STREAM},
-	{sockeye.AF_INET6, sockeye.SOCK_STREAM},
-	{sockeye.AF_UNIX, sockeye.SOCK_STREAM},
-	{sockeye.AF_UNIX, sockeye.SOCK_SEQPACKET},
-	{sockeye.AF_INET, sockeye.SOCK_DGRAM},
-	{sockeye.AF_INET6, sockeye.SOCK_DGRAM},
-	{sockeye.AF_UNIX, sockeye.SOCK_DGRAM},
+	{Family: sockeye.AF_INET, Type: sockeye.SOCK_STREAM},
+	{Family: sockeye.AF_INET6, Type: sockeye.SOCK_STREAM},
+	{Family: sockeye.AF_UNIX, Type: sockeye.SOCK_STREAM},
+	{Family: sockeye.AF_UNIX, Type: sockeye.SOCK_SEQPACKET},
+	{Family: sockeye.AF_INET, Type: sockeye.SOCK_DGRAM},
+	{Family: sockeye.AF_INET6, Type: sockeye.SOCK_DGRAM},
+	{Family: sockeye.AF_UNIX, Type: sockeye.SOCK_DGRAM},
 }
 
 // start serves a socket for the duration of the test.
