@@ -89,7 +89,6 @@ func (ep *endpoint) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.Soc
 // A frame is what sendmsg(2) and recvmsg(2) take of one message.
 type frame struct {
 	hdr  unix.Msghdr
-	n    uint32 // msg_len of struct mmsghdr, which a frame begins with
 	name rawSockaddr
 	iov  [4]unix.Iovec // for as many buffers; more are allocated
 }
