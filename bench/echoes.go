@@ -26,7 +26,7 @@ const (
 	echoSize    = 64
 	echoWindows = 32                     // in flight from one socket
 	echoClients = 16                     // sockets at once
-	echoBurst   = 16                     // in flight from each
+	echoBurst   = 4                      // in flight from each: a socket's queue takes them all
 	sweeps      = 64                     // bursts that a client lives for
 	silence     = 200 * time.Millisecond // after which what is in flight counts as lost
 )

@@ -75,7 +75,7 @@ var tests = []*test{
 		run:     echoLoad("echo-32"),
 	},
 	{
-		name: "echo-16", about: "UDP echo of 64 bytes, 16 clients with 8 in flight each, soon replaced by new ones",
+		name: "echo-16", about: "UDP echo of 64 bytes, 16 clients with 4 in flight each, soon replaced by new ones",
 		metrics: echoMetrics,
 		peers:   []string{ours, "net", "socat", "ncat"},
 		goals:   []goal{{"req/s", "net", 1.5}},
