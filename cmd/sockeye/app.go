@@ -209,7 +209,11 @@ func (a *app) table(names []string, rows [][]string) error {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
-	return a.output(b.Bytes())
+	var lines bytes.Buffer
+	for line := range strings.Lines(b.String()) {
+		lines.WriteString(strings.TrimRight(line, " \n") + "\n") // empty cells end some
+	}
+	return a.output(lines.Bytes())
 }
 
 // terminal tells whether somebody sits there.
