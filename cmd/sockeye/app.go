@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -31,7 +34,7 @@ type app struct {
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(a.stdout)
+	root.SetOut(helpWriter{a.stdout})
 	root.SetErr(a.console)
 	err := root.ExecuteContext(ctx)
 	status, text := verdict(err)
@@ -86,6 +89,17 @@ With --verbose it shows each socket call, the way strace does.`,
 		c.DisableFlagsInUseLine = true
 	}
 	return root
+}
+
+// A helpWriter writes help and completion scripts. A reader who goes away has
+// seen enough.
+type helpWriter struct{ w io.Writer }
+
+func (h helpWriter) Write(p []byte) (int, error) {
+	if _, err := h.w.Write(p); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 const addresses = `  8888  :8888  host:8888  [::1]:8888    TCP
