@@ -101,8 +101,7 @@ func idle(t *testing.T) *sockeye.Socket {
 }
 
 func filled(t *testing.T) *sockeye.Socket {
-	s, _ := streamPair(t)
-	fill(t, s)
+	s, _ := full(t)
 	return s
 }
 
