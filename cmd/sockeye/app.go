@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"sockeye"
@@ -77,7 +78,7 @@ With --verbose it shows each socket call, the way strace does.`,
 	flags.BoolVar(&a.json, "json", false, "write JSON, one object a line")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "show each socket call as it is made, with its result")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v; see %s --help", err, cmd.CommandPath())
+		return usage("%s; see %s --help", flagProblem(err), cmd.CommandPath())
 	})
 	cobra.EnableCommandSorting = false
 	root.SetHelpTemplate(helpTemplate)
@@ -136,6 +137,21 @@ Flags of every command:
 Exit status:
 {{.}}
 {{end}}`
+
+// flagProblem says what is wrong with a flag, in the words of who typed it.
+func flagProblem(err error) string {
+	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err.Error()
+	}
+	wanted, ok := map[string]string{
+		"int": "a whole number", "duration": "a time, such as 1.5s", "time": "seconds, such as 0.2, or a time, such as 200ms", "bool": "true or false",
+	}[bad.GetFlag().Value.Type()]
+	if !ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("--%s wants %s, and %q is not", bad.GetFlag().Name, wanted, bad.GetValue())
+}
 
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
