@@ -101,8 +101,7 @@ func idle(t *testing.T) *sockeye.Socket {
 }
 
 func filled(t *testing.T) *sockeye.Socket {
-	s, _ := streamPair(t)
-	fill(t, s)
+	s, _ := full(t)
 	return s
 }
 
@@ -131,6 +130,7 @@ func fullListener(t *testing.T) (*sockeye.Socket, sockeye.Sockaddr) {
 	check(t, l.Listen(0)) // which has room for one
 	to := must(l.Getsockname())(t)
 	check(t, open(t, sockeye.AF_INET, sockeye.SOCK_STREAM, 0).Connect(to))
+	must(kernel.Host().Poll(t.Context(), []sockeye.PollFd{{Socket: l, Events: sockeye.POLLIN}}, -1))(t)
 	return l, to
 }
 
