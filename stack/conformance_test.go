@@ -109,6 +109,28 @@ func TestSocketsAnswerAsLinuxDoes(t *testing.T) {
 	}
 }
 
+// Where only addresses and ports are at stake, UDP must answer as TCP does.
+func TestBindAnswersAsLinuxDoesWithUDPInPlaceOfTCP(t *testing.T) {
+	for _, s := range conformance.Scenarios() {
+		if !slices.ContainsFunc(bindScenarios, func(name string) bool { return strings.Contains(s.Name, name) }) {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			at := site(t, s.Needs)
+			at.Host = sockeye.NewHost(withoutTCP{at.Host.Engine()})
+			got, _ := conformance.Run(s, at)
+			want, _ := conformance.Golden(s.Name)
+			if d := conformance.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// bindScenarios are those whose TCP sockets neither listen nor meet UDP's ports.
+var bindScenarios = []string{"addresses/of an interface", "low ports", "unprivileged/all others"}
+
 // tcpScenarios are parts of the names of those that open TCP sockets, which hosts do not
 // have yet.
 var tcpScenarios = []string{

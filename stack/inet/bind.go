@@ -47,10 +47,12 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error 
 	b.setLocal(t)
 	b.claim.port = t.port
 	low, high := b.portRange()
-	if err := all.bind(b.stack, s, low, high); err != nil {
-		b.claim = was
-		b.source = b.any()
-		return err
+	if t.port != 0 || !b.ip.bindNoPort {
+		if err := all.bind(b.stack, s, low, high); err != nil {
+			b.claim = was
+			b.source = b.any()
+			return err
+		}
 	}
 	b.givenIP, b.givenPort = !t.ip.IsUnspecified(), t.port != 0
 	return nil

@@ -301,7 +301,7 @@ func (b *base) Shutdown(how sockeye.How) error {
 func (b *base) way(dst wire.Addr) way {
 	w := way{
 		src: b.source, ifindex: b.claim.ifindex, onLink: b.Opt.DontRoute,
-		anySrc: b.ip.transparent || b.ip.hdrIncl || b.ip.freebind, noLoop: !b.ip.multicastLoop,
+		anySrc: b.ip.transparent || b.ip.hdrIncl || !dst.Is4(), noLoop: !b.ip.multicastLoop,
 	}
 	switch {
 	case dst.IsMulticast():
