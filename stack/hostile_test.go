@@ -183,6 +183,48 @@ func TestBadHeadersAreAnswered(t *testing.T) {
 	}
 }
 
+// Nobody forwards or answers a packet that everybody on the link received.
+func TestFramesToAllCauseNoStorms(t *testing.T) {
+	for _, dst := range []byte{1, 99} { // this host, and one behind it
+		synctest.Test(t, func(t *testing.T) {
+			h := newTarget(true)
+			defer h.close()
+			frame := append([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 2, 8, 0}, seeds[0]...)
+			ip := frame[14:]
+			ip[19], ip[23] = dst, 8 // a port that nobody has
+			fixIPv4(ip)
+			h.throw(frame, true)
+			if c := h.host.Counters(); c.IPInReceives != 1 || c.IPOutRequests != 0 || c.IPForwDatagrams != 0 {
+				t.Errorf("to %d: counters are %+v", dst, c)
+			}
+		})
+	}
+}
+
+func TestMartiansAreDropped(t *testing.T) {
+	for name, change := range map[string]func(b []byte){
+		"from a group":      func(b []byte) { b[12] = 224 },
+		"from 127.0.0.1":    func(b []byte) { copy(b[12:], []byte{127, 0, 0, 1}) },
+		"to 127.0.0.1":      func(b []byte) { copy(b[16:], []byte{127, 0, 0, 1}) },
+		"to no address":     func(b []byte) { copy(b[16:], []byte{0, 0, 0, 0}) },
+		"from its receiver": func(b []byte) { copy(b[12:], b[16:20]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newTarget(false)
+				defer h.close()
+				b := append([]byte(nil), seeds[0]...)
+				change(b)
+				fixIPv4(b)
+				h.throw(b, false)
+				if c := h.host.Counters(); c.IPInAddrErrors != 1 || c.IPInDelivers != 0 {
+					t.Errorf("counters are %+v", c)
+				}
+			})
+		})
+	}
+}
+
 func TestOverlappingFragmentsAreVoid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTarget(false)

@@ -51,7 +51,7 @@ const (
 
 // sendError answers a packet with an error, unless it went to many.
 func (s *Stack) sendError(p *packet.Packet, h *header, e problem) {
-	if h.cast != unicast {
+	if h.cast != unicast || h.toMany {
 		p.Release()
 		return
 	}

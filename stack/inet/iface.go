@@ -116,10 +116,14 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 		p.Release()
 		return
 	}
-	if i.props.Ethernet && !i.takeFrame(p) {
-		return
+	toMany := false
+	if i.props.Ethernet {
+		var ok bool
+		if toMany, ok = i.takeFrame(p); !ok {
+			return
+		}
 	}
-	s.input(i, p)
+	s.input(i, p, toMany)
 	s.host.Pending = false // the loop that called carries it
 }
 
@@ -129,7 +133,7 @@ func (i *Iface) Handle(_ event.Time, arg any) {
 	s := i.stack
 	s.host.Lock()
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet))
+	s.input(i, arg.(*packet.Packet), true)
 	s.host.Pending = false
 }
 

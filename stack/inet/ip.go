@@ -19,7 +19,8 @@ type header struct {
 	options  []byte // IPv4's
 	iface    *Iface // that it came in through
 	cast     cast
-	fragSize int // of the largest fragment that it came in; 0: it was whole
+	toMany   bool // the link carried it to more than this host
+	fragSize int  // of the largest fragment that it came in; 0: it was whole
 }
 
 // len is the length of the IP header.
@@ -97,10 +98,11 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	i.port.Send(p)
 }
 
-// input handles a packet that came in, its IP header in front.
-func (s *Stack) input(i *Iface, p *packet.Packet) {
+// input handles a packet that came in, its IP header in front. The link may have
+// carried it to many.
+func (s *Stack) input(i *Iface, p *packet.Packet, toMany bool) {
 	s.Counters.IPInReceives++
-	h := header{iface: i}
+	h := header{iface: i, toMany: toMany}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:
@@ -218,7 +220,7 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 	var near *Iface
 	h.cast, near = s.castOf(h.dst)
 	switch {
-	case h.src.IsMulticast() || h.src.IsBroadcast(),
+	case h.src.IsMulticast() || h.src.IsBroadcast(), h.dst.IsUnspecified(),
 		!lo && (h.src.IsLoopback() || h.dst.IsLoopback()),
 		!lo && near != nil && h.cast == unicast && s.local(h.src) != nil: // a land attack
 	case h.cast == multicast:
@@ -239,7 +241,7 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 // forward sends a packet that is for another host on its way (RFC 1812 section
 // 5.2.1).
 func (s *Stack) forward(p *packet.Packet, h *header) {
-	if h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
+	if h.toMany || h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
 		s.Counters.IPInAddrErrors++
 		p.Release()
 		return
