@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,5 +163,23 @@ func TestADatagramAllocatesNothing(t *testing.T) {
 		server.Recv(buf, 0)
 	}); n >= 1 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
+	ports := func(seed uint64) (list []uint16) {
+		h := stack.NewHost(stack.Config{Seed: seed})
+		defer h.Close()
+		for range 5 {
+			sa := must(udp(h, sockeye.AF_INET, "127.0.0.1", 0).Getsockname())
+			list = append(list, sa.Port())
+		}
+		return list
+	}
+	if a, b := ports(1), ports(1); !slices.Equal(a, b) {
+		t.Errorf("one seed gave ports %v and %v", a, b)
+	}
+	if a, b := ports(1), ports(2); slices.Equal(a, b) {
+		t.Errorf("two seeds gave ports %v", a)
 	}
 }

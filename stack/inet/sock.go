@@ -208,9 +208,6 @@ func (b *base) scoped(t target, other int) (ifindex int, err error) {
 // setLocal binds the socket to an address; the port is claimed elsewhere.
 func (b *base) setLocal(t target) {
 	b.claim.ip, b.source = t.ip, t.ip
-	if t.ip.IsUnspecified() && b.Family == sockeye.AF_INET6 && t.ip.Is4() {
-		b.claim.ip = t.ip // ::ffff:0.0.0.0 takes IPv4 alone
-	}
 	if c, _ := b.stack.castOf(t.ip); c != unicast {
 		b.source = b.any()
 	}

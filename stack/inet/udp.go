@@ -54,7 +54,9 @@ func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, u.unsent()) }
 
 // Release is the last close.
 func (u *UDP) Release() {
-	u.dropPending()
+	if u.pending != nil {
+		u.pending.Release()
+	}
 	u.queue.purge()
 	u.leaveGroups()
 	if u.claim.port != 0 {

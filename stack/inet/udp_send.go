@@ -27,62 +27,62 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		return err
 	}
 	n := m.Len()
-	var t target
-	var err error
 	switch {
 	case n > maxUDP:
 		return syscall.EMSGSIZE
 	case flags&sockeye.MSG_OOB != 0 && u.Family == sockeye.AF_INET:
 		return syscall.EOPNOTSUPP
 	}
-	if !m.Name.IsZero() {
-		wrong := error(syscall.EAFNOSUPPORT)
-		if u.Family == sockeye.AF_INET6 {
-			wrong = syscall.EINVAL
+	// What a corked datagram grows by goes where it goes. IPv6 looks at the address.
+	if u.pending == nil || u.Family == sockeye.AF_INET6 && !m.Name.IsZero() {
+		t, err := u.receiver(m)
+		if err == nil && u.pending == nil {
+			err = u.aim(&u.to, t, m, flags)
 		}
-		if t, err = u.address(m.Name, true, wrong); err == nil && t.port == 0 {
-			err = syscall.EINVAL
-		}
-		if err != nil && u.Family == sockeye.AF_INET6 {
+		if err != nil {
 			return err
 		}
-	}
-	more := u.cork || flags&sockeye.MSG_MORE != 0
-	switch {
-	case u.pending != nil:
-	case err != nil:
-		return err
-	case m.Name.IsZero() && !u.connected:
-		return syscall.EDESTADDRREQ
-	case m.Name.IsZero():
-		t = target{u.remote, u.remotePort, u.scope, u.flow}
-		fallthrough
-	default:
-		if err := u.aim(&u.to, t, m, flags); err != nil {
-			return err
-		}
-	}
-	if err := u.sender(); err != nil {
-		u.dropPending()
-		return err
 	}
 	p := u.pending
+	u.pending = nil
 	if p == nil {
 		p = packet.NewPacket()
 	}
-	if err := u.fits(packet.Len(p.Payload)+n, &u.to); err != nil {
+	err := u.sender()
+	if err == nil {
+		err = u.fits(packet.Len(p.Payload)+n, &u.to)
+	}
+	if err != nil {
 		p.Release()
-		u.pending = nil
 		return err
 	}
 	gather(p, m.Buffers, n)
-	u.pending = nil
-	m.N = n
-	if more {
+	if u.cork || flags&sockeye.MSG_MORE != 0 {
 		u.pending = p
-		return nil
+	} else if err := u.push(p); err != nil {
+		return err
 	}
-	return u.push(p)
+	m.N = n
+	return nil
+}
+
+// receiver is who a datagram is for: who is named, or else the peer.
+func (u *UDP) receiver(m *sockeye.Message) (t target, err error) {
+	if m.Name.IsZero() {
+		if !u.connected {
+			return t, syscall.EDESTADDRREQ
+		}
+		return target{u.remote, u.remotePort, u.scope, u.flow}, nil
+	}
+	wrong := syscall.EAFNOSUPPORT
+	if u.Family == sockeye.AF_INET6 {
+		wrong = syscall.EINVAL
+	}
+	t, err = u.address(m.Name, true, wrong)
+	if err == nil && t.port == 0 {
+		err = syscall.EINVAL
+	}
+	return t, err
 }
 
 // aim decides where a datagram to t goes, and how.
@@ -182,9 +182,8 @@ func (u *UDP) push(p *packet.Packet) error {
 	if u.Opt.NoCheck && h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
-	s := u.stack
-	s.Counters.UDPOutDatagrams++
-	return s.output(p, h, to.w)
+	u.stack.Counters.UDPOutDatagrams++
+	return u.stack.output(p, h, to.w)
 }
 
 // dontFragment tells whether the datagram has DF set: when routers shall not cut it,
@@ -204,13 +203,6 @@ func (b *base) dontFragment(p *packet.Packet, to *outgoing) bool {
 
 // maxSegments is the most datagrams that one send is cut into (UDP_MAX_SEGMENTS).
 const maxSegments = 128
-
-func (u *UDP) dropPending() {
-	if u.pending != nil {
-		u.pending.Release()
-		u.pending = nil
-	}
-}
 
 // uncork sends what grew.
 func (u *UDP) uncork() error {
