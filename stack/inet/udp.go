@@ -38,12 +38,7 @@ func (u *UDP) Connect(sa sockeye.Sockaddr) error {
 
 // Recvmsg is recvmsg(2).
 func (u *UDP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	return u.receive(m, flags, tellUDP)
-}
-
-func tellUDP(b *mailbox, m *sockeye.Message, d *datagram) {
-	m.Name = b.name(d.h.src, d.port, d.h.iface.Index)
-	tellAll(b, m, d)
+	return u.receive(m, flags)
 }
 
 // Ready is udp_poll.
