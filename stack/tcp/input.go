@@ -66,13 +66,13 @@ func (c *Conn) inputSynSent(s *Segment) {
 		return
 	}
 	c.takeSYNOptions(s)
-	c.irs, c.rcvNxt, c.rcvWup, c.copied = s.Seq, s.Seq+1, s.Seq+1, s.Seq+1
+	c.rcvNxt, c.rcvWup, c.copied = s.Seq+1, s.Seq+1, s.Seq+1
 	c.sndWl1, c.sndWnd, c.maxWnd = s.Seq, uint32(s.Window), uint32(s.Window)
 	c.syncMSS()
 	if s.Flags&ACK == 0 { // simultaneous open
 		c.setState(SynReceived)
 		c.set(useECN, false)
-		c.retransmitSYN()
+		c.emitSYN()
 		return
 	}
 	// RFC 3168 section 6.1.1: ECE without CWR accepts.
@@ -88,8 +88,7 @@ func (c *Conn) inputSynSent(s *Segment) {
 		return
 	}
 	c.pushPending()
-	// The ACK of the handshake waits for the user's first answer when there is reason to
-	// expect one: an interactive connection (quick ACKs off), or data about to be written.
+	// With quick ACKs turned off (TCP_QUICKACK) the ACK of the handshake waits for data to go with.
 	if c.pingpong >= c.h.PingpongThreshold && !c.ackNow {
 		c.quickAcks(maxQuickACKs)
 		c.ackPending = true

@@ -184,8 +184,10 @@ func (c *Conn) dsack(left, right Seq, counter *uint64) {
 		return
 	}
 	*counter++
-	if c.is(dsackPending) && c.dup.Left.LessEq(right) && left.LessEq(c.dup.Right) {
-		c.dup.Left, c.dup.Right = minSeq(c.dup.Left, left), maxSeq(c.dup.Right, right)
+	if c.is(dsackPending) {
+		if c.dup.Left.LessEq(right) && left.LessEq(c.dup.Right) {
+			c.dup.Left, c.dup.Right = minSeq(c.dup.Left, left), maxSeq(c.dup.Right, right)
+		}
 		return
 	}
 	c.flags |= dsackPending
