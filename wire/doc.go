@@ -1,6 +1,7 @@
 // Package wire has the packet formats of the Internet as plain Go values: it
-// parses, checks and builds them, without a single allocation and with nothing
-// beneath it but the standard library.
+// parses, checks and builds them without an allocation, with nothing
+// beneath it but the standard library. (The lines for people, String and Describe,
+// do allocate.)
 //
 // A format is a small struct with its fields in host order. A host that hands a
 // packet to another host in the same process passes the struct and never
