@@ -129,14 +129,17 @@ func (c *Conn) inputSynchronized(s *Segment) {
 	case FinWait1, FinWait2:
 		if c.is(rcvShutdown) && s.Len() > 0 && c.rcvNxt.Less(s.Seq.Add(s.Len())) {
 			// RFC 9293 section 3.6.1: the user cannot read any more.
-			c.h.TCPAbortOnData++
-			c.h.reset(s)
-			c.fail(syscall.ECONNRESET)
+			c.tooLate(s)
 			return
 		}
 		c.data(s)
 	case CloseWait, Closing, LastAck: // the peer has sent its FIN: nothing can follow
-		if s.End() != s.Seq && s.Seq.Less(c.rcvNxt) {
+		switch {
+		case s.End() == s.Seq || !s.Seq.Less(c.rcvNxt):
+		case c.rcvNxt.Less(s.Seq.Add(s.Len())):
+			c.tooLate(s)
+			return
+		default:
 			c.duplicate(s.Seq, s.End())
 		}
 	}
@@ -145,6 +148,13 @@ func (c *Conn) inputSynchronized(s *Segment) {
 	}
 	c.pushPending()
 	c.ackIfDue()
+}
+
+// tooLate resets a connection whose peer sends data that nobody can read.
+func (c *Conn) tooLate(s *Segment) {
+	c.h.TCPAbortOnData++
+	c.h.reset(s)
+	c.resetByPeer()
 }
 
 // acceptable has the first four checks, as RFC 5961 changed them. It answers what is not

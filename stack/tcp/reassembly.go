@@ -64,7 +64,9 @@ func (c *Conn) outOfOrder(s *Segment) {
 	if s.Len() == 0 {
 		return
 	}
-	c.measureMSS(s)
+	if c.is(useSACK) { // else the window must stay as it is, for the ACKs to be duplicates
+		c.growTrust(s.Len())
+	}
 	for _, p := range s.Payload.Slices() {
 		c.place(seq, p)
 		seq = seq.Add(p.Len())
