@@ -30,7 +30,6 @@ type ackRound struct {
 	flags          ackFlags
 	priorUna       Seq
 	priorFack      Seq
-	priorFlight    int
 	delivered      uint32 // c.delivered before
 	lostBefore     uint32
 	priorDelivered uint32 // c.delivered when the latest delivered segment was sent
@@ -48,8 +47,7 @@ type ackRound struct {
 // it was acceptable (Linux's tcp_ack).
 func (c *Conn) ack(s *Segment, flags ackFlags) bool {
 	r := ackRound{
-		flags: flags, priorUna: c.sndUna, priorFack: c.highestSacked(), priorFlight: c.inFlight(),
-		delivered: c.delivered, lostBefore: c.lostTotal,
+		flags: flags, priorUna: c.sndUna, priorFack: c.highestSacked(), delivered: c.delivered, lostBefore: c.lostTotal,
 	}
 	if c.lastEcr = 0; c.hasTS(s) {
 		c.lastEcr = s.Options.TSEcr

@@ -16,8 +16,9 @@
 //	}
 //	wake(c.Events())
 //
-// After every call the caller sends what is in Host.Out and cuts it to length zero. Nothing is called
-// back.
+// After every call the caller sends what is in Host.Out and cuts it to length zero; a caller that
+// delivers to a connection of the same host takes the list away first, as Input adds to it. Nothing is
+// called back.
 //
 // # Connections that peers open
 //

@@ -30,8 +30,9 @@ var (
 	reassemblies = sync.Pool{New: func() any { return new(reassembly) }}
 )
 
-// maxPieces bounds the memory that a peer can take with tiny segments out of order.
-const maxPieces = 16384
+// maxPieces bounds the memory that a peer can take with tiny segments out of order, each of which keeps a
+// block of its own: about as many as Linux's accounting of buffers lets in.
+func (c *Conn) maxPieces() int { return max(int(c.cfg.RcvBuf)/256, 64) }
 
 // highest is the end of the highest SACK block.
 func (r *reassembly) highest() Seq {
@@ -50,7 +51,7 @@ func (c *Conn) outOfOrder(s *Segment) {
 		c.ooo = reassemblies.Get().(*reassembly)
 	}
 	r := c.ooo
-	if c.queued()+s.Len() > int(c.cfg.RcvBuf) || r.pieces.len() >= maxPieces {
+	if c.queued()+s.Len() > int(c.cfg.RcvBuf) || r.pieces.len() >= c.maxPieces() {
 		c.h.TCPOFODrop++
 		return
 	}
