@@ -175,7 +175,7 @@ func TestReassembly(t *testing.T) {
 			0     < . 70001:70002 ack 1 win 1000
 			0     > . 1 ack 1
 			0     ? RcvOooPack 0`},
-		{name: "peeking leaves the data", open: sack, script: `
+		{name: "a read takes what fits and leaves the rest", open: sack, script: `
 			0     < P. 1:101 ack 1 win 1000
 			0     > . 1 ack 101
 			0     ? unread 100
