@@ -130,8 +130,9 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 	return nil
 }
 
-// call runs a system call on the descriptor that takes two pointers and a number. Pointers stay pointers: only in the call of
-// package syscall itself does Go keep what a uintptr points to where it is.
+// call runs a system call on the descriptor that takes two pointers and a
+// number. They stay pointers down to the call of package syscall: only there
+// does Go keep what a uintptr points to where it is.
 func (ep *endpoint) call(trap uintptr, p, q unsafe.Pointer, c uintptr) (int, error) {
 	if !ep.use() {
 		return 0, net.ErrClosed
