@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"sockeye"
 	. "sockeye"
 )
 
@@ -38,7 +37,7 @@ func newShared() *shared {
 // name.
 type fd struct {
 	name   string
-	s      *sockeye.Socket
+	s      *Socket
 	family Family
 	ported bool // its ephemeral port has been counted
 	ident  bool // a ping socket, whose port is an identifier that the system chooses anywhere
@@ -52,7 +51,7 @@ func (f *fd) String() string {
 }
 
 // open gives a new socket its number.
-func (x *calls) open(s *sockeye.Socket, family Family) *fd {
+func (x *calls) open(s *Socket, family Family) *fd {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	f := &fd{name: itoa(x.next), s: s, family: family}
@@ -359,7 +358,7 @@ func (x *calls) pause() { x.site.Host.Poll(context.Background(), nil, time.Milli
 // sel is select(2) that does not wait, on one socket in all three sets.
 func (x *calls) sel(f *fd) {
 	_ = f.String()
-	one := []*sockeye.Socket{f.s}
+	one := []*Socket{f.s}
 	r, w, e, err := x.site.Host.Select(context.Background(), one, one, one, 0)
 	x.log(result(err, sprintf("readable %t, writable %t, exceptional %t", len(r) > 0, len(w) > 0, len(e) > 0)), "select(%v)", f)
 }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"sockeye"
 	. "sockeye"
 )
 
@@ -132,7 +131,7 @@ func (x *calls) incoming(m *Message) (fds []*fd, show string) {
 	if len(m.Rights) > 0 {
 		var names []string
 		for _, d := range m.Rights {
-			if s, ok := d.(*sockeye.Socket); ok {
+			if s, ok := d.(*Socket); ok {
 				f := x.open(s, AF_UNSPEC)
 				fds = append(fds, f)
 				names = append(names, f.name)

@@ -1,0 +1,282 @@
+package sock
+
+import (
+	"net"
+	"syscall"
+
+	"sockeye"
+)
+
+// A File is an open socket: Linux's struct socket with its family's
+// operations. Its methods are called with the host locked and never wait: a
+// call that would gives EAGAIN, or EINPROGRESS from Connect.
+type File interface {
+	// Base is the Socket that the file embeds.
+	Base() *Socket
+
+	Bind(sa sockeye.Sockaddr) error
+	Listen(backlog int) error
+	Accept() (File, sockeye.Sockaddr, error)
+	Connect(sa sockeye.Sockaddr) error
+	Getsockname() (sockeye.Sockaddr, error)
+	Getpeername() (sockeye.Sockaddr, error)
+	Shutdown(how sockeye.How) error
+	Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error
+	Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error
+	Getsockopt(level, name int, val []byte) (int, error)
+	Setsockopt(level, name int, val []byte) error
+	Ioctl(req uint) (int, error)
+	// Ready tells all events that hold.
+	Ready() sockeye.Events
+	// Release ends the socket, when its last descriptor is closed.
+	Release()
+}
+
+// A Descriptor names an open socket, as a file descriptor does. Several may
+// name the same one, after SCM_RIGHTS passed it on.
+type Descriptor struct {
+	file   File
+	base   *Socket
+	fd     int
+	closed bool
+}
+
+// Open gives an open socket a descriptor, or EMFILE. The host is locked.
+func Open(f File) (*Descriptor, error) {
+	s := f.Base()
+	fd, ok := s.Host.takeDescriptor()
+	if !ok {
+		return nil, syscall.EMFILE
+	}
+	s.Hold()
+	return &Descriptor{file: f, base: s, fd: fd}, nil
+}
+
+// File is the open socket.
+func (d *Descriptor) File() File { return d.file }
+
+// Descriptor is the number.
+func (d *Descriptor) Descriptor() int { return d.fd }
+
+// enter locks the host for a call; false: the descriptor is closed, and the
+// host not locked.
+func (d *Descriptor) enter() bool {
+	d.base.Host.Lock()
+	if d.closed {
+		d.base.Host.Unlock()
+		return false
+	}
+	return true
+}
+
+func (d *Descriptor) leave() { d.base.Host.Unlock() }
+
+// Close gives the number back and, if no other descriptor names the socket,
+// ends it.
+func (d *Descriptor) Close() error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	d.closed = true
+	d.base.Host.dropDescriptor(d.fd)
+	d.base.WakeAll()
+	Drop(d.file)
+	return nil
+}
+
+func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Bind(sa)
+}
+
+func (d *Descriptor) Listen(backlog int) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Listen(backlog)
+}
+
+func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
+	if !d.enter() {
+		return nil, sockeye.Sockaddr{}, net.ErrClosed
+	}
+	defer d.leave()
+	if !d.base.Host.hasDescriptor() { // before a connection is taken
+		return nil, sockeye.Sockaddr{}, syscall.EMFILE
+	}
+	f, from, err := d.file.Accept()
+	if err != nil {
+		return nil, sockeye.Sockaddr{}, err
+	}
+	conn, err := Open(f)
+	return conn, from, err
+}
+
+func (d *Descriptor) Connect(sa sockeye.Sockaddr) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Connect(sa)
+}
+
+func (d *Descriptor) Getsockname() (sockeye.Sockaddr, error) {
+	if !d.enter() {
+		return sockeye.Sockaddr{}, net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Getsockname()
+}
+
+func (d *Descriptor) Getpeername() (sockeye.Sockaddr, error) {
+	if !d.enter() {
+		return sockeye.Sockaddr{}, net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Getpeername()
+}
+
+func (d *Descriptor) Shutdown(how sockeye.How) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Shutdown(how)
+}
+
+func (d *Descriptor) Getsockopt(level, name int, val []byte) (int, error) {
+	if !d.enter() {
+		return 0, net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Getsockopt(level, name, val)
+}
+
+func (d *Descriptor) Setsockopt(level, name int, val []byte) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Setsockopt(level, name, val)
+}
+
+func (d *Descriptor) Ioctl(req uint) (int, error) {
+	if !d.enter() {
+		return 0, net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Ioctl(req)
+}
+
+func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
+	if !d.enter() {
+		return sockeye.POLLNVAL
+	}
+	defer d.leave()
+	return d.file.Ready() & (events | sockeye.POLLERR | sockeye.POLLHUP)
+}
+
+// one gives the host's scratch message with one buffer. The host is locked.
+func (d *Descriptor) one(p []byte) *sockeye.Message {
+	m := &d.base.Host.message
+	m.Buffers = append(m.Buffers[:0], p)
+	return m
+}
+
+func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) (int, error) {
+	if !d.enter() {
+		return 0, net.ErrClosed
+	}
+	defer d.leave()
+	m := d.one(p)
+	m.Name, m.N = to, 0
+	err := d.file.Sendmsg(m, flags)
+	return m.N, err
+}
+
+func (d *Descriptor) Recv(p []byte, flags sockeye.MsgFlags) (int, error) {
+	n, _, err := d.Recvfrom(p, flags)
+	return n, err
+}
+
+func (d *Descriptor) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.Sockaddr, error) {
+	if !d.enter() {
+		return 0, sockeye.Sockaddr{}, net.ErrClosed
+	}
+	defer d.leave()
+	m := d.one(p)
+	err := d.receive(m, flags)
+	return m.N, m.Name, err
+}
+
+// receive is recvmsg into m, whatever was in its results before.
+func (d *Descriptor) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	m.Name, m.N, m.ControlN, m.Flags, m.Rights = sockeye.Sockaddr{}, 0, 0, 0, m.Rights[:0]
+	return d.file.Recvmsg(m, flags)
+}
+
+func (d *Descriptor) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.file.Sendmsg(m, flags)
+}
+
+func (d *Descriptor) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	if !d.enter() {
+		return net.ErrClosed
+	}
+	defer d.leave()
+	return d.receive(m, flags)
+}
+
+func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
+	if !d.enter() {
+		return 0, net.ErrClosed
+	}
+	defer d.leave()
+	for i := range ms {
+		if err := d.file.Sendmsg(&ms[i], flags); err != nil {
+			return countOrErr(i, err)
+		}
+		if ms[i].N < ms[i].Len() {
+			return i + 1, nil
+		}
+	}
+	return len(ms), nil
+}
+
+func (d *Descriptor) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
+	if !d.enter() {
+		return 0, net.ErrClosed
+	}
+	defer d.leave()
+	for i := range ms {
+		if err := d.receive(&ms[i], flags); err != nil {
+			if i > 0 && err != syscall.EAGAIN {
+				// recvmmsg(2): the error is for the next call.
+				d.base.Err, _ = err.(syscall.Errno)
+			}
+			return countOrErr(i, err)
+		}
+		if ms[i].Flags&sockeye.MSG_OOB != 0 {
+			return i + 1, nil
+		}
+	}
+	return len(ms), nil
+}
+
+// countOrErr is how the calls for many messages answer: an error only if no
+// message went before it.
+func countOrErr(n int, err error) (int, error) {
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}

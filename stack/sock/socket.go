@@ -1,0 +1,92 @@
+package sock
+
+import (
+	"syscall"
+	"time"
+
+	"sockeye"
+)
+
+// A Socket is the part of a socket that does not depend on its family. The
+// host's lock guards it; methods that take the lock say so.
+type Socket struct {
+	Host   *Host
+	Family sockeye.Family
+	Type   sockeye.Type
+	Proto  sockeye.Protocol
+
+	// Err is the pending error, sk_err: the next call takes it.
+	Err syscall.Errno
+	// Shut has the bits of the halves that are shut down.
+	Shut Shut
+
+	Opt Options
+
+	refs  int
+	waits [2]waitlist // by sockeye.Direction
+}
+
+// Shut is a set of the two halves of a connection.
+type Shut uint8
+
+// The halves, as Linux numbers them in sk_shutdown.
+const (
+	RcvShutdown  Shut = 1
+	SendShutdown Shut = 2
+)
+
+// Init makes s a socket of the host.
+func (s *Socket) Init(h *Host, family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) {
+	*s = Socket{Host: h, Family: family, Type: typ, Proto: proto, Opt: defaultOptions(&h.Sysctl)}
+}
+
+// Base is s.
+func (s *Socket) Base() *Socket { return s }
+
+// Hold counts one more descriptor, or message on its way, that names the
+// socket. The host is locked.
+func (s *Socket) Hold() { s.refs++ }
+
+// Drop takes one Hold back, and ends the socket if it was the last.
+func Drop(f File) {
+	s := f.Base()
+	if s.refs--; s.refs == 0 {
+		f.Release()
+	}
+}
+
+// TakeError gives the pending error and forgets it. The host is locked.
+func (s *Socket) TakeError() error {
+	if s.Err == 0 {
+		return nil
+	}
+	err := s.Err
+	s.Err = 0
+	return err
+}
+
+// Options are the options of SOL_SOCKET that Linux keeps as numbers.
+type Options struct {
+	Debug, ReuseAddr, DontRoute, Broadcast, KeepAlive, OOBInline, NoCheck   bool
+	ReusePort, PassCred, PassSec, Timestamp, TimestampNS, RxqOvfl, ZeroCopy bool
+
+	Sndbuf, Rcvbuf int
+	Rcvlowat       int
+	Priority, Mark int
+	Timestamping   int
+	PeekOff        int
+	BusyPoll       int
+	IncomingCPU    int
+	Linger         sockeye.Linger
+	Rcvtimeo       time.Duration
+	Sndtimeo       time.Duration
+	BindToDevice   string
+	BindToIfindex  int
+}
+
+func defaultOptions(c *Sysctl) Options {
+	return Options{
+		Sndbuf: c.WmemDefault, Rcvbuf: c.RmemDefault,
+		Rcvlowat: 1, PeekOff: -1, IncomingCPU: -1,
+	}
+}
