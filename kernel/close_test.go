@@ -284,3 +284,31 @@ func TestANumberUsedAgainGetsNoStaleCall(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// TestCloseMeetsCallsThatComeLate closes sockets under calls that do not wait,
+// and come again until they are told that the socket is closed.
+func TestCloseMeetsCallsThatComeLate(t *testing.T) {
+	t.Parallel()
+	rounds := 3000
+	if testing.Short() {
+		rounds = 300
+	}
+	var wg sync.WaitGroup
+	for range rounds {
+		s := must(kernel.Host().Socket(sockeye.AF_UNIX, sockeye.SOCK_DGRAM, 0))(t)
+		for range 3 {
+			wg.Go(func() {
+				for {
+					if _, err := s.GetsockoptInt(sockeye.SOL_SOCKET, sockeye.SO_TYPE.Name); err != nil {
+						if !errors.Is(err, syscall.EBADF) {
+							t.Error(err)
+						}
+						return
+					}
+				}
+			})
+		}
+		check(t, s.Close())
+		wg.Wait()
+	}
+}

@@ -209,7 +209,6 @@ type batch struct {
 type mmsghdr struct {
 	hdr unix.Msghdr
 	n   uint32
-	_   [4]byte
 }
 
 // maxBatch is UIO_MAXIOV, what the kernel takes at once.

@@ -177,7 +177,7 @@ func (d *Datagram) readControl(m *sockeye.Message) {
 // passing are errors that say how an earlier datagram fared: the socket is well.
 var passing = []syscall.Errno{
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETUNREACH,
-	syscall.ENETDOWN, syscall.ENONET, syscall.EPROTO, syscall.ENOPROTOOPT, syscall.EACCES, syscall.EMSGSIZE,
+	syscall.ENETDOWN, syscall.EPROTO, syscall.ENOPROTOOPT, syscall.EACCES, syscall.EMSGSIZE,
 }
 
 // Passing tells whether a receive failed for what became of a datagram sent
