@@ -106,7 +106,7 @@ func AppendSegmentSize(b []byte, size uint16) []byte {
 func AppendPktinfo4(b []byte, ifindex int, source netip.Addr) []byte {
 	b, d := growControl(b, IP_PKTINFO.Level, IP_PKTINFO.Name, 12)
 	binary.NativeEndian.PutUint32(d, uint32(ifindex))
-	if source.Is4() {
+	if source = source.Unmap(); source.Is4() {
 		ip := source.As4()
 		copy(d[4:], ip[:])
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package sockeye_test
 
 import (
@@ -21,7 +23,8 @@ func TestControlMessagesComeBackInOrder(t *testing.T) {
 	b := sockeye.AppendControl(nil, 1000, -3, []byte("odd"))
 	b = sockeye.AppendInt(b, sockeye.SOL_IP, sockeye.IP_TTL.Name, -64)
 	b = sockeye.AppendSegmentSize(b, 1400)
-	b = sockeye.AppendPktinfo4(b, 3, source4)
+	mapped := netip.AddrFrom16(source4.As16()) // as sockets of both families give addresses
+	b = sockeye.AppendPktinfo4(b, 3, mapped)
 	b = sockeye.AppendPktinfo6(b, 4, source6)
 	b = sockeye.AppendCredentials(b, me)
 	b = sockeye.AppendControl(b, 1, 2, nil)

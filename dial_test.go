@@ -1,3 +1,5 @@
+//go:build linux
+
 package sockeye_test
 
 import (
@@ -272,36 +274,35 @@ func TestDialsShareTheirTime(t *testing.T) {
 	}
 }
 
-// A full backlog drops what comes (spec of listen(2)), so that the connection
-// stays under way.
-func fullBacklog(t *testing.T, address string) (port int) {
+// silentListener listens on [::1] with a full backlog, which drops what comes
+// (listen(2)), so that connections to its port stay under way.
+func silentListener(t *testing.T) (port int) {
 	t.Helper()
-	lc := sockeye.ListenConfig{Host: kernel.Host(), Backlog: 1}
-	l := must(lc.Listen(context.Background(), "tcp", address))(t)
+	l := must(kernel.Host().Socket(sockeye.AF_INET6, sockeye.SOCK_STREAM, 0))(t)
 	t.Cleanup(func() { l.Close() })
-	for {
-		s := must(kernel.Host().Socket(sockeye.AF_INET6, sockeye.SOCK_STREAM|sockeye.SOCK_NONBLOCK, 0))(t)
-		t.Cleanup(func() { s.Close() })
-		err := s.Connect(must(l.(*sockeye.Listener).Socket().Getsockname())(t))
-		if !errors.Is(err, syscall.EINPROGRESS) {
-			t.Fatal(err)
-		}
-		// On loopback a handshake takes no time; a SYN that was dropped is sent
-		// again after a second (tcp(7)).
-		n := must(kernel.Host().Poll(t.Context(), []sockeye.PollFd{{Socket: s, Events: sockeye.POLLOUT}}, 50*time.Millisecond))(t)
-		if n == 0 {
-			return l.Addr().(*net.TCPAddr).Port
-		}
-	}
+	check(t, l.Bind(sockeye.SockaddrInet6([16]byte{15: 1}, 0, 0, 0)))
+	check(t, l.Listen(0)) // which has room for one
+	to := must(l.Getsockname())(t)
+	s := must(kernel.Host().Socket(sockeye.AF_INET6, sockeye.SOCK_STREAM, 0))(t)
+	t.Cleanup(func() { s.Close() })
+	check(t, s.Connect(to))
+	must(kernel.Host().Poll(t.Context(), []sockeye.PollFd{{Socket: l, Events: sockeye.POLLIN}}, -1))(t)
+	return int(to.Port())
 }
 
 func TestFallbackReachesTheOtherFamily(t *testing.T) {
-	port := fullBacklog(t, "[::1]:0")
-	four := must(kernel.Host().Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)))(t)
+	var four net.Listener
+	for four == nil { // another program may have the same port of IPv4
+		var err error
+		four, err = kernel.Host().Listen("tcp", fmt.Sprintf("127.0.0.1:%d", silentListener(t)))
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+	}
 	defer four.Close()
 	h := sockeye.NewHost(&namedEngine{kernel.Host().Engine(), map[string][]string{"both": {"::1", "127.0.0.1"}}})
 	d := sockeye.Dialer{Host: h, FallbackDelay: time.Millisecond}
-	c := must(d.Dial("tcp", fmt.Sprintf("both:%d", port)))(t)
+	c := must(d.Dial("tcp", fmt.Sprintf("both:%d", four.Addr().(*net.TCPAddr).Port)))(t)
 	defer c.Close()
 	if got := c.RemoteAddr().String(); got != four.Addr().String() {
 		t.Errorf("connected to %s, want %v", got, four.Addr())
@@ -309,8 +310,7 @@ func TestFallbackReachesTheOtherFamily(t *testing.T) {
 }
 
 func TestDialsEndWithTheirContext(t *testing.T) {
-	port := fullBacklog(t, "[::1]:0")
-	address := fmt.Sprintf("[::1]:%d", port)
+	address := fmt.Sprintf("[::1]:%d", silentListener(t))
 	_, err := (&sockeye.Dialer{Host: kernel.Host(), Timeout: 10 * time.Millisecond}).Dial("tcp", address)
 	if !errors.Is(err, context.DeadlineExceeded) || !err.(net.Error).Timeout() {
 		t.Errorf("Timeout: %v", err)

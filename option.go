@@ -28,6 +28,14 @@ var levelNames = names{
 //	err := sockeye.SO_REUSEADDR.Set(s, true)
 //	mss, err := sockeye.TCP_MAXSEG.Get(s)
 //
+// In the lists of options the last argument tells the type T: bool for
+// boolCodec; int for intCodec and bigEndianCodec; time.Duration for seconds,
+// milliseconds and timevalCodec; string, []byte and []uint32 for stringCodec,
+// bytesCodec and gidsCodec; syscall.Errno for errnoCodec; the type in brackets
+// for intLike; and for the others [Linger], [Credentials], [Membership],
+// [SourceMembership], [MulticastInterface], [ICMPFilter], [PortRange], [Pktinfo],
+// [Sockaddr] or [TCPInfo]. Sizes are in bytes.
+//
 // Options that are not here can be reached by number, with Socket.Getsockopt
 // and Socket.Setsockopt.
 type Option[T any] struct {

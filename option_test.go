@@ -1,3 +1,5 @@
+//go:build linux
+
 package sockeye_test
 
 import (

@@ -87,7 +87,8 @@ func (h *Host) pollUntil(ctx context.Context, fds []PollFd, deadline time.Time) 
 
 // Select is select(2) in terms of Poll: it gives those of the sockets that can
 // be read without waiting, those that can be written, and those with urgent
-// data.
+// data. The timeout is Poll's. A nil socket is not watched, and a closed one
+// gives EBADF.
 func (h *Host) Select(ctx context.Context, read, write, except []*Socket, timeout time.Duration) (r, w, e []*Socket, err error) {
 	// The sets of fs/select.c: what select takes for readable, writable and
 	// exceptional.

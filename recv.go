@@ -5,8 +5,10 @@ import (
 	"syscall"
 )
 
-// Recv is recv(2). At the peer's orderly end of a stream it gives 0 and no
-// error; a datagram may be empty too.
+// Recv is recv(2): it fills in p and gives the number of bytes received. At the
+// peer's orderly end of a stream it gives 0 and no error; a datagram may be empty
+// too. What of a datagram does not fit into p is lost; with MSG_TRUNC the number
+// is the datagram's true length.
 func (s *Socket) Recv(p []byte, flags MsgFlags) (int, error) {
 	if s.c.traced() {
 		return s.traceRecv(p, flags)

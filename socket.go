@@ -174,8 +174,8 @@ func (s *Socket) getpeername() (Sockaddr, error) {
 	return sa, nil
 }
 
-// Getsockopt is getsockopt(2) by number. It fills in val and returns the length
-// of the value.
+// Getsockopt is getsockopt(2) by number. It fills in val, as C lays the value
+// out, and returns the length of the value in bytes.
 func (s *Socket) Getsockopt(level, name int, val []byte) (int, error) {
 	if s.c.traced() {
 		return s.traceGetsockopt(level, name, val)
@@ -191,7 +191,7 @@ func (s *Socket) getsockopt(level, name int, val []byte) (int, error) {
 	return n, nil
 }
 
-// Setsockopt is setsockopt(2) by number.
+// Setsockopt is setsockopt(2) by number, with a value as C lays it out.
 func (s *Socket) Setsockopt(level, name int, val []byte) error {
 	if s.c.traced() {
 		return s.traceSetsockopt(level, name, val)
@@ -210,7 +210,7 @@ func (s *Socket) setsockopt(level, name int, val []byte) error {
 	return nil
 }
 
-// GetsockoptInt is Getsockopt of an int.
+// GetsockoptInt is Getsockopt of a C int.
 func (s *Socket) GetsockoptInt(level, name int) (int, error) {
 	var b [4]byte
 	n, err := s.Getsockopt(level, name, b[:])
@@ -220,7 +220,7 @@ func (s *Socket) GetsockoptInt(level, name int) (int, error) {
 	return decodeInt(b[:n]), nil
 }
 
-// SetsockoptInt is Setsockopt of an int.
+// SetsockoptInt is Setsockopt of a C int.
 func (s *Socket) SetsockoptInt(level, name, v int) error {
 	var b [4]byte
 	binary.NativeEndian.PutUint32(b[:], uint32(v))

@@ -14,13 +14,13 @@ import (
 // A TraceEvent is the beginning or the end of a socket call, in the manner of
 // strace(1): Call(Args) = Result.
 type TraceEvent struct {
-	ID      uint64 // the same at a call's beginning and end
-	Done    bool   // this is its end
-	Call    string // "connect"
-	Args    string // `3, 127.0.0.1:80`
-	Result  string // at the end: `0`, `5 "hello"`, `-1 ECONNREFUSED (connection refused)`
-	Err     error
-	Elapsed time.Duration
+	ID      uint64        // the same at a call's beginning and end, and no other call's
+	Done    bool          // this is its end
+	Call    string        // "connect"
+	Args    string        // `3, 127.0.0.1:80`
+	Result  string        // at the end: `0`, `5 "hello"`, `-1 ECONNREFUSED (connection refused)`
+	Err     error         // at the end: why it failed
+	Elapsed time.Duration // at the end: how long it took, waiting included
 }
 
 var traceID atomic.Uint64

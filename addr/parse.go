@@ -146,6 +146,9 @@ func parseHostPort(s string, sch scheme, rest string) (Address, error) {
 	host, port, ok := cutPort(rest)
 	if !ok {
 		e := &Error{s, "no port", sch.name + "://" + rest + ":8888"}
+		if strings.HasPrefix(rest, "[") && !strings.Contains(rest, "]") {
+			return a, &Error{s, "the bracket is not closed", sch.name + "://[::1]:8888"}
+		}
 		if ip, err := netip.ParseAddr(rest); err == nil && ip.Is6() {
 			e.Problem, e.Hint = "an IPv6 address stands in brackets, with a port behind", "["+rest+"]:8888"
 			if i := strings.LastIndexByte(rest, ':'); i > 0 {

@@ -14,6 +14,7 @@ type test struct {
 	about   string
 	metrics []metric
 	peers   []string // ours is the first
+	needs   string   // a program that makes the load
 	goals   []goal
 	run     func(ctx context.Context, peer string, o options) (map[string]float64, error)
 }
@@ -59,6 +60,10 @@ type ratio struct {
 func measure(ctx context.Context, chosen []*test, o options, messages io.Writer) ([]result, error) {
 	var results []result
 	for _, t := range chosen {
+		if t.needs != "" && !installed(t.needs) {
+			fmt.Fprintf(messages, "%s: left out: %s is not installed\n", t.name, t.needs)
+			continue
+		}
 		peers := t.available(o, messages)
 		samples := make(map[string][]map[string]float64) // by peer, by round
 		for round := range o.rounds {

@@ -34,7 +34,8 @@ var loads = map[string]load{
 	"connections":  exchanges,
 	"closes":       closes,
 	"echo-32":      echoWindow,
-	"echo-16":      echoSweeps,
+	"echo-16":      echoBursts(echoBurst),
+	"echo-16x1":    echoBursts(1),
 	"echo-new":     echoNew,
 }
 

@@ -20,14 +20,15 @@ var programs = map[string]string{
 
 // missingProgram names the program that a peer lacks.
 func missingProgram(peer string) string {
-	program, ok := programs[peer]
-	if !ok {
-		return ""
-	}
-	if _, err := exec.LookPath(program); err != nil {
+	if program, ok := programs[peer]; ok && !installed(program) {
 		return program
 	}
 	return ""
+}
+
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
 
 // startRelay starts a relay from one port of 127.0.0.1 to another.
@@ -143,23 +144,21 @@ func behindRelay(peer string, o options, target func(port int) (*process, error)
 	return work(from, []*process{t, r})
 }
 
+const iperf = "iperf3"
+
 // relayIperf runs iperf3 through a relay, with flags.
 func relayIperf(flags ...string) func(context.Context, string, options) (map[string]float64, error) {
 	return func(ctx context.Context, peer string, o options) (map[string]float64, error) {
-		iperf, err := exec.LookPath("iperf3")
-		if err != nil {
-			return nil, errors.New("iperf3 is not installed, which makes the load")
-		}
 		server := func(port int) (*process, error) {
 			return start(iperf, "-s", "-B", "127.0.0.1", "-p", strconv.Itoa(port))
 		}
 		return behindRelay(peer, o, server, func(port int, running []*process) (map[string]float64, error) {
-			return runIperf(ctx, iperf, port, flags, running, o.duration)
+			return runIperf(ctx, port, flags, running, o.duration)
 		})
 	}
 }
 
-func runIperf(ctx context.Context, iperf string, port int, flags []string, running []*process, d time.Duration) (map[string]float64, error) {
+func runIperf(ctx context.Context, port int, flags []string, running []*process, d time.Duration) (map[string]float64, error) {
 	seconds := int(math.Ceil(d.Seconds())) // iperf3 knows no shorter time
 	args := append([]string{"-J", "-c", "127.0.0.1", "-p", strconv.Itoa(port), "-t", strconv.Itoa(seconds)}, flags...)
 	client := exec.CommandContext(ctx, iperf, args...)
@@ -214,7 +213,11 @@ func echoLoad(name string) func(context.Context, string, options) (map[string]fl
 		if err := p.listens("udp", at); err != nil {
 			return nil, err
 		}
-		return values(ctx, "load", name, loopback(at), o.duration.String())
+		v, err := values(ctx, "load", name, loopback(at), o.duration.String())
+		if err == nil && v["own"] > 0 {
+			v["server-us/req"] = p.cpu().Seconds() * 1e6 / v["own"]
+		}
+		return v, err
 	}
 }
 

@@ -43,6 +43,7 @@ var tests = []*test{
 		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
 		peers:   bulkRelays,
 		goals:   relayGoals("Gbit/s", "cpu-s/GB"),
+		needs:   iperf,
 		run:     relayIperf(),
 	},
 	{
@@ -50,6 +51,7 @@ var tests = []*test{
 		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
 		peers:   bulkRelays,
 		goals:   relayGoals("Gbit/s", "cpu-s/GB"),
+		needs:   iperf,
 		run:     relayIperf("-R"),
 	},
 	{
@@ -73,15 +75,21 @@ var tests = []*test{
 		run:     echoLoad("echo-32"),
 	},
 	{
-		name: "echo-16", about: "UDP echo of 64 bytes, 16 clients with one in flight each",
+		name: "echo-16", about: "UDP echo of 64 bytes, 16 clients with 4 in flight each, soon replaced by new ones",
 		metrics: echoMetrics,
 		peers:   []string{ours, "net", "socat", "ncat"},
 		goals:   []goal{{"req/s", "net", 1.5}},
 		run:     echoLoad("echo-16"),
 	},
 	{
+		name: "echo-16x1", about: "the same with one in flight each, where the load takes longer than the servers",
+		metrics: echoMetrics,
+		peers:   []string{ours, "net", "socat", "ncat"},
+		run:     echoLoad("echo-16x1"),
+	},
+	{
 		name: "echo-new", about: "UDP echo for 16 clients that come at once, 5 times",
-		metrics: append([]metric{{name: "own", count: true}}, echoMetrics[1:]...),
+		metrics: append([]metric{{name: "own", count: true}}, echoMetrics[2:]...),
 		peers:   []string{ours, "net", "socat", "socat-recvfrom", "ncat"},
 		run:     echoLoad("echo-new"),
 	},
@@ -90,7 +98,7 @@ var tests = []*test{
 var bulkRelays = []string{ours, direct, "net", "haproxy-splice", "haproxy", "socat", "socat-128k", "ncat"}
 
 var echoMetrics = []metric{
-	{name: "req/s"}, {name: "foreign", count: true}, {name: "merged", count: true}, {name: "lost", count: true},
+	{name: "req/s"}, {name: "server-us/req", lower: true}, {name: "foreign", count: true}, {name: "merged", count: true}, {name: "lost", count: true},
 }
 
 func relayGoals(metrics ...string) []goal {

@@ -36,7 +36,7 @@ type Needs struct {
 
 // Sysctls are the settings of every host, as sysctl.conf(5) has them: Linux's own
 // defaults where scenarios depend on them, and no limits on the rate of ICMP
-// errors.
+// errors. A new host's net.ipv4.ping_group_range holds no group (1 0).
 var Sysctls = []string{
 	"net.core.somaxconn=4096",
 	"net.unix.max_dgram_qlen=10",
@@ -46,7 +46,6 @@ var Sysctls = []string{
 	"net.ipv4.ip_default_ttl=64",
 	"net.ipv4.ip_local_port_range=32768 60999",
 	"net.ipv4.ip_unprivileged_port_start=1024",
-	"net.ipv4.ping_group_range=1 0",
 	"net.ipv4.tcp_abort_on_overflow=0",
 	"net.ipv4.tcp_congestion_control=reno", // which every kernel allows every namespace
 	"net.ipv4.tcp_ecn=2",

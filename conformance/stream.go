@@ -412,9 +412,9 @@ func streams() []Scenario {
 			c, a := x.connection(k)
 			x.setInt(c, TCP_LINGER2, -1)
 			x.close(c)
-			x.awaitQuietly(a, POLLRDHUP)
+			x.await(a, POLLHUP|POLLERR) // the answer to the FIN's acknowledgement
+			x.get(a, SO_ERROR)
 			x.send(a, "x", 0)
-			x.await(a, POLLHUP)
 		}},
 	})...)
 	return all

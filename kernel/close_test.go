@@ -101,8 +101,7 @@ func idle(t *testing.T) *sockeye.Socket {
 }
 
 func filled(t *testing.T) *sockeye.Socket {
-	s, _ := streamPair(t)
-	fill(t, s)
+	s, _ := full(t)
 	return s
 }
 
@@ -131,6 +130,7 @@ func fullListener(t *testing.T) (*sockeye.Socket, sockeye.Sockaddr) {
 	check(t, l.Listen(0)) // which has room for one
 	to := must(l.Getsockname())(t)
 	check(t, open(t, sockeye.AF_INET, sockeye.SOCK_STREAM, 0).Connect(to))
+	must(kernel.Host().Poll(t.Context(), []sockeye.PollFd{{Socket: l, Events: sockeye.POLLIN}}, -1))(t)
 	return l, to
 }
 
@@ -283,4 +283,32 @@ func TestANumberUsedAgainGetsNoStaleCall(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// TestCloseMeetsCallsThatComeLate closes sockets under calls that do not wait,
+// and come again until they are told that the socket is closed.
+func TestCloseMeetsCallsThatComeLate(t *testing.T) {
+	t.Parallel()
+	rounds := 3000
+	if testing.Short() {
+		rounds = 300
+	}
+	var wg sync.WaitGroup
+	for range rounds {
+		s := must(kernel.Host().Socket(sockeye.AF_UNIX, sockeye.SOCK_DGRAM, 0))(t)
+		for range 3 {
+			wg.Go(func() {
+				for {
+					if _, err := s.GetsockoptInt(sockeye.SOL_SOCKET, sockeye.SO_TYPE.Name); err != nil {
+						if !errors.Is(err, syscall.EBADF) {
+							t.Error(err)
+						}
+						return
+					}
+				}
+			})
+		}
+		check(t, s.Close())
+		wg.Wait()
+	}
 }

@@ -90,26 +90,27 @@ func (ep *endpoint) release() {
 // has left it, so that its number can't be another file's by then.
 func (ep *endpoint) Close() error {
 	ep.mu.Lock()
-	for n := ep.uses.Load(); ; n = ep.uses.Load() {
-		if n&closedBit != 0 {
+	users := ep.uses.Load()
+	for ; ; users = ep.uses.Load() {
+		if users&closedBit != 0 {
 			ep.mu.Unlock()
 			return net.ErrClosed
 		}
-		if n > 0 && ep.freed == nil {
+		if users > 0 && ep.freed == nil {
 			ep.freed = make(chan struct{}, 1)
 		}
-		if ep.uses.CompareAndSwap(n, n|closedBit) {
+		if ep.uses.CompareAndSwap(users, users|closedBit) {
 			break
 		}
 	}
 	ep.mu.Unlock()
-	if ep.uses.Load() != closedBit {
+	if users > 0 { // who comes later is turned away, and not waited for
 		ep.Interrupt(sockeye.ForRead)
 		ep.Interrupt(sockeye.ForWrite)
 		ep.interruptParked(true)
-	}
-	for ep.uses.Load() != closedBit {
-		<-ep.freed
+		for ep.uses.Load() != closedBit {
+			<-ep.freed
+		}
 	}
 	if file := ep.file.Load(); file != nil {
 		return file.Close()
@@ -130,8 +131,9 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 	return nil
 }
 
-// call runs a system call on the descriptor that takes two pointers and a number. Pointers stay pointers: only in the call of
-// package syscall itself does Go keep what a uintptr points to where it is.
+// call runs a system call on the descriptor that takes two pointers and a
+// number. They stay pointers down to the call of package syscall: only there
+// does Go keep what a uintptr points to where it is.
 func (ep *endpoint) call(trap uintptr, p, q unsafe.Pointer, c uintptr) (int, error) {
 	if !ep.use() {
 		return 0, net.ErrClosed

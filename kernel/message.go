@@ -4,7 +4,6 @@ package kernel
 
 import (
 	"net"
-	"runtime"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -210,7 +209,6 @@ type batch struct {
 type mmsghdr struct {
 	hdr unix.Msghdr
 	n   uint32
-	_   [4]byte
 }
 
 // maxBatch is UIO_MAXIOV, what the kernel takes at once.
@@ -236,11 +234,12 @@ func (b *batch) set(n, buffers int) {
 	b.iov = b.iov[:buffers]
 }
 
-// load points the batch to the messages' buffers.
-func (b *batch) load(ms []sockeye.Message) {
+// load points the batch to the messages' buffers, and tells how much these hold.
+func (b *batch) load(ms []sockeye.Message) (size int) {
 	buffers := 0
 	for i := range ms {
 		buffers += len(ms[i].Buffers)
+		size += ms[i].Len()
 	}
 	b.set(len(ms), buffers)
 	iov := b.iov
@@ -249,6 +248,7 @@ func (b *batch) load(ms []sockeye.Message) {
 		setBuffers(&b.hdrs[i].hdr, iov[:0:k], ms[i].Buffers)
 		iov = iov[k:]
 	}
+	return size
 }
 
 func (ep *endpoint) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
@@ -259,7 +259,7 @@ func (ep *endpoint) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int,
 	ms = ms[:min(len(ms), maxBatch)]
 	b := batches.Get().(*batch)
 	defer b.free()
-	b.load(ms)
+	quick := b.load(ms) <= quickBytes
 	var passed []int
 	defer func() { closeAll(passed) }()
 	for i := range ms {
@@ -273,7 +273,7 @@ func (ep *endpoint) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int,
 		setName(h, &b.names[i])
 		setControl(h, control)
 	}
-	n, err := ep.mmsg(unix.SYS_SENDMMSG, b.hdrs, uintptr(flags)|noSignal)
+	n, err := ep.mmsg(unix.SYS_SENDMMSG, b.hdrs, uintptr(flags)|noSignal, quick)
 	for i := range n {
 		ms[i].N = int(b.hdrs[i].n)
 	}
@@ -295,7 +295,7 @@ func (ep *endpoint) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int,
 		setName(h, &b.names[i])
 		setControl(h, ms[i].Control)
 	}
-	n, err := ep.mmsg(unix.SYS_RECVMMSG, b.hdrs, uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	n, err := ep.mmsg(unix.SYS_RECVMMSG, b.hdrs, uintptr(flags)|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC, len(ms) <= quickBatch)
 	for i := range n {
 		h := &b.hdrs[i]
 		b.names[i].n = h.hdr.Namelen
@@ -304,11 +304,15 @@ func (ep *endpoint) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int,
 	return n, err
 }
 
-func (ep *endpoint) mmsg(trap uintptr, hdrs []mmsghdr, flags uintptr) (int, error) {
+func (ep *endpoint) mmsg(trap uintptr, hdrs []mmsghdr, flags uintptr, quick bool) (int, error) {
 	for {
-		n, _, errno := syscall.Syscall6(trap, uintptr(ep.fd), uintptr(unsafe.Pointer(unsafe.SliceData(hdrs))),
-			uintptr(len(hdrs)), flags, 0, 0)
-		runtime.KeepAlive(hdrs)
+		var n uintptr
+		var errno syscall.Errno
+		if p := unsafe.Pointer(unsafe.SliceData(hdrs)); quick {
+			n, _, errno = syscall.RawSyscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(len(hdrs)), flags, 0, 0)
+		} else {
+			n, _, errno = syscall.Syscall6(trap, uintptr(ep.fd), uintptr(p), uintptr(len(hdrs)), flags, 0, 0)
+		}
 		switch errno {
 		case 0:
 			return int(n), nil

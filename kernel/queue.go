@@ -210,7 +210,7 @@ func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 			return ep.waitUnixSend(to, w)
 		}
 	}
-	if ep.file.Load() == nil {
+	if ep.file.Load() == nil || d == sockeye.ForWrite { // sending seldom has to wait, receiving mostly
 		if done, err := tryFirst(w, connecting); done {
 			return err
 		}
@@ -228,7 +228,8 @@ func (ep *endpoint) park(d sockeye.Direction, w sockeye.Waiter) error {
 	return ep.queue[d].wait(w)
 }
 
-// tryFirst makes the call without the price of a registration with the poller.
+// tryFirst makes the call without the price of the queue, or of a registration
+// with the poller.
 func tryFirst(w sockeye.Waiter, connecting bool) (done bool, err error) {
 	if d := w.Deadline(); !d.IsZero() && !time.Now().Before(d) {
 		return true, os.ErrDeadlineExceeded

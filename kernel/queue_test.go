@@ -251,8 +251,7 @@ func TestAPassedDeadlineLeavesWhatIsThere(t *testing.T) {
 }
 
 func TestDontwaitAnswersWhileOthersWait(t *testing.T) {
-	s, peer := streamPair(t)
-	fill(t, s)
+	s, peer := full(t)
 	w := newWatch()
 	errs := make(chan error, 2)
 	go func() {
@@ -280,8 +279,7 @@ func TestDontwaitAnswersWhileOthersWait(t *testing.T) {
 
 func TestCloseWakesBothDirections(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
-		s, _ := streamPair(t)
-		fill(t, s)
+		s, _ := full(t)
 		const n = 5
 		w := newWatch()
 		defer w.cancel()

@@ -19,8 +19,12 @@ import (
 // What copies much, close(2) with SO_LINGER, and setsockopt(2), which may have to
 // wait for locks and memory, is made with Syscall.
 
-// quickBytes is how much a quick call copies: a few microseconds' worth.
-const quickBytes = 64 << 10
+// quickBytes is how much a quick call may send or has room to receive, and
+// quickBatch how many messages it has room for.
+const (
+	quickBytes = 64 << 10
+	quickBatch = 32
+)
 
 func sendto(fd int, p []byte, flags uintptr, name unsafe.Pointer, namelen uint32) (int, syscall.Errno) {
 	if len(p) > quickBytes {

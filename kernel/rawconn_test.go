@@ -80,10 +80,15 @@ func TestSyscallConnWritesAndControls(t *testing.T) {
 	if typ != syscall.SOCK_STREAM || err != nil {
 		t.Errorf("SO_TYPE is %d, %v", typ, err)
 	}
-	fill(t, a)
-	check(t, a.SetWriteDeadline(time.Now().Add(5*time.Millisecond)))
+}
+
+func TestSyscallConnWaitsForRoomUntilTheDeadline(t *testing.T) {
+	t.Parallel()
+	s, _ := full(t)
+	conn := must(s.SyscallConn())(t)
+	check(t, s.SetWriteDeadline(time.Now().Add(5*time.Millisecond)))
 	if err := conn.Write(func(fd uintptr) bool {
-		_, err := syscall.Write(int(fd), buf)
+		_, err := syscall.Write(int(fd), []byte("more"))
 		return err != syscall.EAGAIN
 	}); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("past the deadline: %v", err)

@@ -49,15 +49,15 @@ func unixPair(t testing.TB, typ sockeye.Type) (a, b *sockeye.Socket) {
 	return a, b
 }
 
-// fill sends until the socket takes no more.
-func fill(t testing.TB, s *sockeye.Socket) (bytes int) {
+// full gives a stream socket that takes no more, and its peer. They are unix
+// sockets: TCP may take more once the data under way has arrived.
+func full(t testing.TB) (s, peer *sockeye.Socket) {
 	t.Helper()
+	s, peer = unixPair(t, sockeye.SOCK_STREAM)
 	p := make([]byte, 64<<10)
 	for {
-		n, err := s.Send(p, sockeye.MSG_DONTWAIT)
-		bytes += n
-		if err != nil {
-			return bytes
+		if _, err := s.Send(p, sockeye.MSG_DONTWAIT); err != nil {
+			return s, peer
 		}
 	}
 }

@@ -198,11 +198,11 @@ func (ep *endpoint) Sendfile(file *os.File, max int64, wait sockeye.Waits) (tota
 			}
 			defer ep.release()
 			if err := conn.Control(func(fd uintptr) {
-				n, opErr = unix.Sendfile(ep.fd, int(fd), &offset, int(min(max-total, sendfileMax)))
+				n, opErr = sendfile(ep.fd, int(fd), &offset, int(min(max-total, sendfileMax)))
 			}); err != nil {
 				opErr = err
 			}
-			return opErr != unix.EAGAIN && opErr != unix.EINTR
+			return opErr != unix.EAGAIN
 		}); err != nil {
 			return total, err
 		}
@@ -212,4 +212,13 @@ func (ep *endpoint) Sendfile(file *os.File, max int64, wait sockeye.Waits) (tota
 		total += int64(n)
 	}
 	return total, nil
+}
+
+func sendfile(to, from int, offset *int64, n int) (int, error) {
+	for {
+		m, err := unix.Sendfile(to, from, offset, n)
+		if err != unix.EINTR {
+			return m, err
+		}
+	}
 }

@@ -94,3 +94,61 @@ func BenchmarkNewRelease(b *testing.B) {
 		packet.New(1448).Slice(0, 1448).Release()
 	}
 }
+
+// build is a packet with a network header "NNNN", whose header is "head" and whose
+// payload is "pay" and "load".
+func build() *packet.Packet {
+	p := packet.NewPacket()
+	p.SetHeader([]byte("NNNNhead"))
+	p.Append(packet.Of([]byte("pay")))
+	p.Append(packet.Of([]byte("load")))
+	p.Network(4, 11)
+	return p
+}
+
+func TestPullupBringsPayloadIntoTheHeader(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		n      int
+		ok     bool
+		header string
+	}{
+		{0, true, "head"}, {4, true, "head"}, {5, true, "headp"}, {7, true, "headpay"},
+		{9, true, "headpaylo"}, {11, true, "headpayload"}, {12, false, "head"},
+	} {
+		p := build()
+		ok := p.Pullup(tt.n)
+		if ok != tt.ok || string(p.Header()) != tt.header || string(p.NetworkHeader()) != "NNNN" {
+			t.Errorf("Pullup(%d): %v, %q behind %q", tt.n, ok, p.Header(), p.NetworkHeader())
+		}
+		if all := string(p.AppendTo(nil)); all != "headpayload" {
+			t.Errorf("Pullup(%d) made %q of it", tt.n, all)
+		}
+		p.Release()
+	}
+}
+
+func TestAHeaderHasABound(t *testing.T) {
+	t.Parallel()
+	p := packet.NewPacket()
+	p.Append(packet.Of(make([]byte, 2*packet.Headroom)))
+	if !p.Pullup(packet.Headroom) || p.Pullup(packet.Headroom+1) {
+		t.Error("a header takes other than Headroom bytes")
+	}
+	p.Release()
+}
+
+func TestACloneKeepsItsNetworkHeader(t *testing.T) {
+	t.Parallel()
+	p := build()
+	q := p.Clone()
+	p.Release()
+	if string(q.NetworkHeader()) != "NNNN" || string(q.AppendTo(nil)) != "headpayload" {
+		t.Errorf("the clone is %q behind %q", q.AppendTo(nil), q.NetworkHeader())
+	}
+	q.Push(4)
+	if got := string(q.Header()); got != "NNNNhead" {
+		t.Errorf("pushed back it is %q", got)
+	}
+	q.Release()
+}

@@ -2,6 +2,9 @@ package stack
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -28,24 +31,28 @@ type Config struct {
 	Interfaces []Interface
 	// Routes are added to those to the networks of the interfaces' addresses.
 	Routes []Route
+	// Hosts are the names that programs on the host can look up, besides its own and
+	// localhost: what /etc/hosts has.
+	Hosts map[string][]netip.Addr
 	// Seed decides ephemeral ports and all else that is drawn.
 	Seed uint64
 }
 
 // A Host is a host in pure Go.
 type Host struct {
-	name string
-	sock sock.Host
-	unix *unix.Family
-	inet *inet.Stack
-	loop *event.Loop
-	own  bool // loop is the host's own
-	host *sockeye.Host
+	name  string
+	sock  sock.Host
+	hosts map[string][]netip.Addr
+	unix  *unix.Family
+	inet  *inet.Stack
+	loop  *event.Loop
+	own   bool // loop is the host's own
+	host  *sockeye.Host
 }
 
 // NewHost makes a host. It panics when a route leads through no interface of the host.
 func NewHost(c Config) *Host {
-	h := &Host{name: c.Name, loop: c.Loop}
+	h := &Host{name: c.Name, loop: c.Loop, hosts: c.Hosts}
 	if h.name == "" {
 		h.name = "stack"
 	}
@@ -145,6 +152,35 @@ func (e engine) Socketpair(family sockeye.Family, typ sockeye.Type, proto sockey
 
 func (e engine) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revents []sockeye.Events, deadline time.Time) (int, error) {
 	return e.h.sock.Poll(ctx, eps, events, revents, deadline)
+}
+
+// LookupHost implements sockeye.Resolver, from the host's own table.
+func (e engine) LookupHost(_ context.Context, name string) ([]string, error) {
+	if name == "localhost" {
+		return []string{"127.0.0.1", "::1"}, nil
+	}
+	var addrs []string
+	for _, ip := range e.h.hosts[name] {
+		addrs = append(addrs, ip.String())
+	}
+	if len(addrs) == 0 && name == e.h.name {
+		addrs = e.h.addrs()
+	}
+	if len(addrs) == 0 {
+		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	}
+	return addrs, nil
+}
+
+// InterfaceIndex implements sockeye.Resolver.
+func (e engine) InterfaceIndex(name string) (int, error) {
+	e.h.sock.Lock()
+	defer e.h.sock.Unlock()
+	i := e.h.inet.IfaceByName(name)
+	if i == nil {
+		return 0, fmt.Errorf("stack: host %s has no interface %q", e.h.name, name)
+	}
+	return i.Index, nil
 }
 
 func (e engine) Unlink(path string) error {

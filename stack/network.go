@@ -94,3 +94,52 @@ func (h *Host) Neighbours() (list []Neighbour) {
 	}
 	return list
 }
+
+// ListSockets is what ss(8) shows of the sockets of AF_INET and AF_INET6.
+func (h *Host) ListSockets() []inet.SocketInfo {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	return h.inet.Sockets()
+}
+
+// Interfaces are the host's interfaces with their addresses, by index; the first is lo.
+func (h *Host) Interfaces() (list []Interface) {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	for _, i := range h.inet.Ifaces() {
+		add := Interface{Name: i.Name, Port: i.Port()}
+		for _, a := range i.Addrs {
+			add.Addrs = append(add.Addrs, a.Netip())
+		}
+		list = append(list, add)
+	}
+	return list
+}
+
+// addrs are the host's addresses, or those of lo if there are no others.
+func (h *Host) addrs() (list []string) {
+	all := h.Interfaces()
+	if len(all) > 1 {
+		all = all[1:]
+	}
+	for _, i := range all {
+		for _, a := range i.Addrs {
+			list = append(list, a.Addr().String())
+		}
+	}
+	return list
+}
+
+// Routes is the routing table, in the order in which it is looked up.
+func (h *Host) Routes() (list []Route) {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	for _, r := range h.inet.Routes() {
+		add := Route{Dst: netip.PrefixFrom(r.Dst.Netip(), r.Bits), Interface: r.Iface.Name, Metric: r.Metric, MTU: r.MTU}
+		if !r.Gateway.IsUnspecified() {
+			add.Gateway = r.Gateway.Netip()
+		}
+		list = append(list, add)
+	}
+	return list
+}

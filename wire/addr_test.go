@@ -26,6 +26,7 @@ func TestAddrIsWhatNetipSays(t *testing.T) {
 			{"IsLoopback", a.IsLoopback(), n.IsLoopback()},
 			{"IsMulticast", a.IsMulticast(), n.IsMulticast()},
 			{"IsLinkLocal", a.IsLinkLocal(), n.IsLinkLocalUnicast()},
+			{"IsLinkLocalMulticast", a.IsLinkLocalMulticast(), n.IsLinkLocalMulticast()},
 			{"IsBroadcast", a.IsBroadcast(), s == "255.255.255.255"},
 		} {
 			if is.got != is.want {

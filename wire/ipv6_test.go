@@ -57,3 +57,13 @@ func FuzzIPv6(f *testing.F) {
 	}
 	fuzz(f, parse, func(h wire.IPv6) int { return h.Len() }, put, nil, unhex(ipv6Hex))
 }
+
+func TestARouterTakesOneHop(t *testing.T) {
+	b := make([]byte, wire.IPv6Len)
+	h := wire.IPv6{Src: wire.AddrFrom16([16]byte{15: 1}), Dst: wire.AddrFrom16([16]byte{15: 2}), HopLimit: 64, NextHeader: wire.IPPROTO_NONE}
+	h.Put(b, 0)
+	wire.DecrementHopLimit(b)
+	if got, _, err := wire.ParseIPv6(b); err != nil || got.HopLimit != 63 {
+		t.Errorf("%d hops are left, %v", got.HopLimit, err)
+	}
+}

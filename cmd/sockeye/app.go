@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"sockeye"
@@ -31,7 +35,7 @@ type app struct {
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(a.stdout)
+	root.SetOut(helpWriter{a.stdout})
 	root.SetErr(a.console)
 	err := root.ExecuteContext(ctx)
 	status, text := verdict(err)
@@ -74,7 +78,7 @@ With --verbose it shows each socket call, the way strace does.`,
 	flags.BoolVar(&a.json, "json", false, "write JSON, one object a line")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "show each socket call as it is made, with its result")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v; see %s --help", err, cmd.CommandPath())
+		return usage("%s; see %s --help", flagProblem(err), cmd.CommandPath())
 	})
 	cobra.EnableCommandSorting = false
 	root.SetHelpTemplate(helpTemplate)
@@ -86,6 +90,17 @@ With --verbose it shows each socket call, the way strace does.`,
 		c.DisableFlagsInUseLine = true
 	}
 	return root
+}
+
+// A helpWriter writes help and completion scripts. A reader who goes away has
+// seen enough.
+type helpWriter struct{ w io.Writer }
+
+func (h helpWriter) Write(p []byte) (int, error) {
+	if _, err := h.w.Write(p); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 const addresses = `  8888  :8888  host:8888  [::1]:8888    TCP
@@ -122,6 +137,21 @@ Flags of every command:
 Exit status:
 {{.}}
 {{end}}`
+
+// flagProblem says what is wrong with a flag, in the words of who typed it.
+func flagProblem(err error) string {
+	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err.Error()
+	}
+	wanted, ok := map[string]string{
+		"int": "a whole number", "duration": "a time, such as 1.5s", "time": "seconds, such as 0.2, or a time, such as 200ms", "bool": "true or false",
+	}[bad.GetFlag().Value.Type()]
+	if !ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("--%s wants %s, and %q is not", bad.GetFlag().Name, wanted, bad.GetValue())
+}
 
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -209,7 +239,11 @@ func (a *app) table(names []string, rows [][]string) error {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
-	return a.output(b.Bytes())
+	var lines bytes.Buffer
+	for line := range strings.Lines(b.String()) {
+		lines.WriteString(strings.TrimRight(line, " \n") + "\n") // empty cells end some
+	}
+	return a.output(lines.Bytes())
 }
 
 // terminal tells whether somebody sits there.

@@ -84,9 +84,14 @@ func file(s *sockeye.Socket) (*os.File, error) {
 // queue.
 const programs = 64
 
-// exec runs the program on one datagram, and answers with what it printed.
+// exec runs the program on one datagram, once there is a place for it, and
+// answers with what it printed.
 func (c *correspondence) exec(ctx context.Context, p []byte, from sockeye.Sockaddr) {
-	c.places <- struct{}{}
+	select {
+	case c.places <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
 	go func() {
 		defer func() { <-c.places }()
 		peer := peerName(c.s, from)

@@ -5,9 +5,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -286,4 +288,27 @@ func TestInputIsNotReadBeforeAnybodyIsThere(t *testing.T) {
 	if _, err := io.ReadFull(conn, buf); err != nil || string(buf) != "kept for the first" {
 		t.Errorf("%q, %v", buf, err)
 	}
+}
+
+func TestCtrlCEndsAServiceWhoseProgramsAllRun(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(os.Args[0], "listen", "--exec", "exec sleep 600", "udp4://127.0.0.1:0")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	l := start(t, cmd)
+	t.Cleanup(func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) // the programs go on
+	to, err := net.ResolveUDPAddr("udp", strings.TrimPrefix(l.listening(), "udp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range programs + 1 { // the last of them waits for a place
+		c, err := net.DialUDP("udp", nil, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Write([]byte("x"))
+		l.err.await(t, c.LocalAddr().String()+" wrote")
+	}
+	l.signal(os.Interrupt)
+	l.ends(0, "")
 }

@@ -27,7 +27,8 @@ func (a *app) optionsCommand() *cobra.Command {
   sockeye options tcp --json`,
 		Long: `For each option: level, name, value, the C type, and whether it can be set. An
 option that the kind of socket does not have is left out unless --all asks for it; one
-that has no value now tells the errno. A JSON line has level, name, number, type,
+that has no value now tells the errno. Fields of a value that are zero are left out. In
+a pipe the five are separated by tabs, without their names. A JSON line has level, name, number, type,
 access, value and errno; times are in seconds.`,
 		Args: arguments("[ADDR]"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, s string) ([]string, cobra.ShellCompDirective) {
@@ -98,19 +99,39 @@ type optionLine struct {
 	Errno  *string `json:"errno"`  // null if it can
 }
 
+// widest is how wide a value with several fields may be in a column; a wider one
+// has each field on a line of its own.
+const widest = 24
+
 func (a *app) options(s *sockeye.Socket, all bool) error {
 	var rows [][]string
 	var waiting []optionLine // write-only ones of a level that may not be there
 	there := map[string]bool{}
-	show := func(l optionLine, text string) error {
+	columns := terminal(a.stdout)
+	show := func(l optionLine, v any) error {
 		if a.json {
 			return a.object(l)
 		}
-		rows = append(rows, []string{l.Level, l.Name, text, l.Type, l.Access})
+		text := "-"
+		switch {
+		case l.Errno != nil:
+			text = *l.Errno
+		case v != nil:
+			text = words(v)
+		}
+		parts := fieldsOf(v)
+		if !columns || len(text) <= widest || len(parts) == 0 {
+			rows = append(rows, []string{l.Level, l.Name, text, l.Type, l.Access})
+			return nil
+		}
+		rows = append(rows, []string{l.Level, l.Name, "", l.Type, l.Access})
+		for _, f := range parts {
+			rows = append(rows, []string{"", "  " + f.name, f.text, "", ""})
+		}
 		return nil
 	}
 	for _, o := range sockeye.Options() {
-		l, text, err := a.option(s, o)
+		l, v, err := a.option(s, o)
 		var errno syscall.Errno
 		errors.As(err, &errno)
 		switch {
@@ -123,13 +144,13 @@ func (a *app) options(s *sockeye.Socket, all bool) error {
 		if o.Access() != sockeye.WriteOnly {
 			there[l.Level] = true
 		}
-		if err := show(l, text); err != nil {
+		if err := show(l, v); err != nil {
 			return err
 		}
 	}
 	for _, l := range waiting {
 		if there[l.Level] {
-			if err := show(l, "-"); err != nil {
+			if err := show(l, nil); err != nil {
 				return err
 			}
 		}
@@ -140,13 +161,13 @@ func (a *app) options(s *sockeye.Socket, all bool) error {
 	return a.table([]string{"LEVEL", "NAME", "VALUE", "TYPE", "ACCESS"}, rows)
 }
 
-// option reads one option. An error that getsockopt answered is in the line as
-// well.
-func (a *app) option(s *sockeye.Socket, o sockeye.AnyOption) (optionLine, string, error) {
+// option reads one option: its line and, if there is one, its value. An error
+// that getsockopt answered is in the line as well.
+func (a *app) option(s *sockeye.Socket, o sockeye.AnyOption) (optionLine, any, error) {
 	_, number := o.Number()
 	l := optionLine{Level: o.LevelName(), Name: o.String(), Number: number, Type: o.Type(), Access: o.Access().String()}
 	if o.Access() == sockeye.WriteOnly {
-		return l, "-", nil
+		return l, nil, nil
 	}
 	v, err := o.Value(s)
 	if err != nil {
@@ -155,10 +176,10 @@ func (a *app) option(s *sockeye.Socket, o sockeye.AnyOption) (optionLine, string
 			name = sockeye.ErrnoName(errno)
 		}
 		l.Errno = &name
-		return l, name, err
+		return l, nil, err
 	}
 	l.Value = plain(v)
-	return l, words(v), nil
+	return l, v, nil
 }
 
 // plain is a value as JSON has it: times in seconds, constants and addresses by
@@ -214,18 +235,33 @@ func words(v any) string {
 	case fmt.Stringer:
 		return v.String()
 	}
-	r := reflect.ValueOf(v)
-	if r.Kind() != reflect.Struct {
+	if reflect.TypeOf(v).Kind() != reflect.Struct {
 		return fmt.Sprint(v)
 	}
 	var parts []string
-	for i := range r.NumField() {
-		if f := r.Field(i); !f.IsZero() {
-			parts = append(parts, fmt.Sprintf("%s=%s", r.Type().Field(i).Name, words(f.Interface())))
-		}
+	for _, f := range fieldsOf(v) {
+		parts = append(parts, f.name+"="+f.text)
 	}
 	if len(parts) == 0 {
 		return "-"
 	}
 	return strings.Join(parts, " ")
+}
+
+// A field is one of a struct's, in words.
+type field struct{ name, text string }
+
+// fieldsOf gives the fields of a struct that are not zero; of anything else, none.
+func fieldsOf(v any) []field {
+	r := reflect.ValueOf(v)
+	if r.Kind() != reflect.Struct || r.NumField() == 0 || unexported(v) {
+		return nil
+	}
+	var fields []field
+	for i := range r.NumField() {
+		if f := r.Field(i); !f.IsZero() {
+			fields = append(fields, field{r.Type().Field(i).Name, words(f.Interface())})
+		}
+	}
+	return fields
 }

@@ -373,3 +373,28 @@ func TestWaitBoundsTheTimeAfterTheEndOfInput(t *testing.T) {
 	defer conn.Close() // and it says nothing
 	c.ends(0, "")
 }
+
+func TestAReaderWhoLeavesIsNothingToComplainOf(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"options"}, {"options", "--json"}, {"families"}, {"families", "--json"},
+		{"ping", "-c", "1", "127.0.0.1"}, {"ping", "-c", "1", "--json", "127.0.0.1"},
+		{"--help"}, {"listen", "--help"}, {"completion", "bash"}, {"completion", "zsh"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Args[0], args...)
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+			cmd.Stdout = w
+			p := start(t, cmd)
+			w.Close()
+			if status := p.status(); status != 0 || p.err.text() != "" {
+				t.Errorf("status %d, and %q", status, p.err.text())
+			}
+		})
+	}
+}

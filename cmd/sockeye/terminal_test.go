@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,31 +34,49 @@ func pty(t *testing.T) (outer, inner *os.File) {
 	return outer, inner
 }
 
-func TestATerminalGetsColumnsWithNames(t *testing.T) {
-	t.Parallel()
+// onScreen runs the command to its end and gives the lines that a terminal shows.
+func onScreen(t *testing.T, args ...string) []string {
+	t.Helper()
 	outer, inner := pty(t)
-	cmd := exec.Command(os.Args[0], "families")
+	cmd := exec.Command(os.Args[0], args...)
 	cmd.Stdout = inner
 	p := start(t, cmd)
+	inner.Close() // so that the screen ends with the command
 	screen := newStream()
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := outer.Read(buf)
-			screen.Write(buf[:n])
-			if err != nil {
-				screen.close()
-				return
-			}
-		}
-	}()
-	screen.await(t, "AF_ISO ")
+	io.Copy(screen, outer)
 	if status := p.status(); status != 0 {
 		t.Errorf("status %d", status)
 	}
-	lines := strings.Split(screen.text(), "\r\n")
+	return strings.Split(screen.text(), "\r\n")
+}
+
+func TestATerminalGetsColumnsWithNames(t *testing.T) {
+	t.Parallel()
+	lines := onScreen(t, "families")
 	if !strings.HasPrefix(lines[0], "FAMILY        STREAM ") || !strings.HasPrefix(lines[1], "AF_UNIX       yes ") {
-		t.Errorf("got\n%s", screen.text())
+		t.Errorf("got\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestOptionsFitATerminal(t *testing.T) {
+	t.Parallel()
+	got := map[string]bool{}
+	for _, line := range onScreen(t, "options", "tcp4") {
+		if len(line) > 100 {
+			t.Errorf("%d columns in %q", len(line), line)
+		}
+		got[strings.Join(strings.Fields(line), " ")] = true
+	}
+	for _, want := range []string{
+		"LEVEL NAME VALUE TYPE ACCESS",
+		"SOL_SOCKET SO_LINGER off struct linger read-write",
+		"SOL_TCP TCP_INFO struct tcp_info read-only",
+		"State CLOSE", // each field of TCP_INFO on a line of its own
+		"SndMSS 536",
+	} {
+		if !got[want] {
+			t.Errorf("no line %q", want)
+		}
 	}
 }
 

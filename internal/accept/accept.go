@@ -122,7 +122,7 @@ func (v *Server) Resume() { v.starving.Add(-1) }
 // backlog: the next may be well.
 var gone = []syscall.Errno{
 	syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EPERM, syscall.EPROTO, syscall.ENOPROTOOPT, syscall.ETIMEDOUT,
-	syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENONET,
+	syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH,
 }
 
 // Starved tells whether a call failed for want of descriptors or memory.

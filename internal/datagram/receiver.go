@@ -72,6 +72,7 @@ type Receiver struct {
 	batch *batch         // nil: none yet, or none borrowed
 	whole *record.Reader // for the families whose datagrams can be of any size
 	one   [1]Datagram
+	want  int // messages to ask for: room for many costs, where few come
 }
 
 // NewReceiver makes a receiver for a socket of SOCK_DGRAM.
@@ -113,10 +114,17 @@ func (r *Receiver) Receive() ([]Datagram, error) {
 	if r.batch == nil {
 		r.batch = newBatch(batchSize)
 	}
-	ms, got := r.batch.ms, r.batch.got
+	r.want = min(max(1, r.want), len(r.batch.ms))
+	ms, got := r.batch.ms[:r.want], r.batch.got
 	n, err := r.s.Recvmmsg(ms, sockeye.MSG_WAITFORONE)
 	if n == 0 {
 		return nil, err
+	}
+	switch {
+	case n == r.want:
+		r.want *= 2
+	case n < r.want/2:
+		r.want--
 	}
 	for i := range ms[:n] {
 		m := &ms[i]
@@ -169,7 +177,7 @@ func (d *Datagram) readControl(m *sockeye.Message) {
 // passing are errors that say how an earlier datagram fared: the socket is well.
 var passing = []syscall.Errno{
 	syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETUNREACH,
-	syscall.ENETDOWN, syscall.ENONET, syscall.EPROTO, syscall.ENOPROTOOPT, syscall.EACCES, syscall.EMSGSIZE,
+	syscall.ENETDOWN, syscall.EPROTO, syscall.ENOPROTOOPT, syscall.EACCES, syscall.EMSGSIZE,
 }
 
 // Passing tells whether a receive failed for what became of a datagram sent

@@ -10,12 +10,9 @@ import (
 	"sockeye/wire"
 )
 
-// tellAll adds the ancillary data that the socket asked for: of SOL_SOCKET, UDP_GRO,
-// and IP's.
-func tellAll(b *mailbox, m *sockeye.Message, d *datagram) {
-	if len(m.Control) == 0 && !b.wantsControl() {
-		return
-	}
+// tell adds the ancillary data that the socket asked for: of SOL_SOCKET, UDP_GRO, and
+// IP's.
+func (b *mailbox) tell(m *sockeye.Message, d *datagram) {
 	c := sock.ControlOf(m)
 	b.tellSocket(&c, d)
 	if d.segment != 0 {
@@ -28,10 +25,6 @@ func tellAll(b *mailbox, m *sockeye.Message, d *datagram) {
 		b.tell4(&c, d)
 	}
 	c.Done()
-}
-
-func (b *base) wantsControl() bool {
-	return b.Opt.Timestamp || b.Opt.TimestampNS || b.Opt.RxqOvfl || b.ip.recv != 0
 }
 
 // tellSocket is sock_recv_cmsgs.

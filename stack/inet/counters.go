@@ -11,6 +11,8 @@ type Counters struct {
 	IPReasmTimeout, IPReasmReqds, IPReasmOKs, IPReasmFails                          uint64
 	IPFragOKs, IPFragFails, IPFragCreates                                           uint64
 
+	FragMemory uint64 // bytes of fragments that wait for others now (/proc/net/sockstat)
+
 	ICMPInMsgs, ICMPInErrors, ICMPInCsumErrors, ICMPOutMsgs uint64
 
 	UDPInDatagrams, UDPNoPorts, UDPInErrors, UDPOutDatagrams uint64

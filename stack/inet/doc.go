@@ -1,6 +1,6 @@
 // Package inet is AF_INET and AF_INET6 on a Go host: interfaces with addresses, routes
-// and neighbours, IP in and out, and on it UDP, TCP, ICMP, raw and ping sockets (ip(7),
-// ipv6(7), udp(7), tcp(7), raw(7), icmp(7)). Both versions of IP share their code; an
+// and neighbours, IP in and out, and on it UDP, ICMP, raw and ping sockets (ip(7),
+// ipv6(7), udp(7), raw(7), icmp(7)). Both versions of IP share their code; an
 // address is a wire.Addr, which holds either.
 //
 // A packet that comes in is handled by [Iface.Receive], called from the network's loop,

@@ -104,12 +104,13 @@ func meaning6(m wire.ICMPv6) (e icmpError, ok bool) {
 	return e, true
 }
 
-// recvErr tells whether the socket keeps errors of the family of ip in its queue.
+// recvErr tells whether the socket keeps errors about packets to ip in its queue. An
+// IPv6 socket that sends to IPv4 has an option for each.
 func (b *base) recvErr(ip wire.Addr) bool {
-	if b.Family == sockeye.AF_INET6 {
-		return b.ip.recvErr6
+	if ip.Is4() {
+		return b.ip.recvErr
 	}
-	return b.ip.recvErr
+	return b.ip.recvErr6
 }
 
 // report tells the socket of an ICMP error about what it sent (udp_err, raw_err,

@@ -60,9 +60,8 @@ const (
 
 // A reassembly has the packets of which some fragments are there.
 type reassembly struct {
-	stack  *Stack
-	whole  map[fragmentKey]*pieces
-	memory int
+	stack *Stack
+	whole map[fragmentKey]*pieces
 }
 
 // A fragmentKey is what the fragments of one packet have in common.
@@ -108,7 +107,7 @@ func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Pac
 	end := f.offset + n
 	w := r.whole[f.key]
 	memory := packet.Headroom + footprint(p)
-	if n == 0 || f.more && n%8 != 0 || end > maxPayload || r.memory+memory > maxFragmentMemory {
+	if n == 0 || f.more && n%8 != 0 || end > maxPayload || int(c.FragMemory)+memory > maxFragmentMemory {
 		c.IPReasmFails++
 		p.Release()
 		return nil, false
@@ -149,7 +148,7 @@ func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Pac
 	w.have += n
 	w.memory += memory
 	w.size = max(w.size, h.len()+n)
-	r.memory += memory
+	c.FragMemory += uint64(memory)
 	if w.have != w.total {
 		return nil, false
 	}
@@ -192,7 +191,7 @@ func (r *reassembly) drop(w *pieces) {
 		f.p.Release()
 	}
 	w.list = nil
-	r.memory -= w.memory
+	r.stack.Counters.FragMemory -= uint64(w.memory)
 	delete(r.whole, w.key)
 }
 

@@ -1,6 +1,8 @@
 package inet
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"sockeye/event"
@@ -15,8 +17,11 @@ var (
 
 	igmpReports = wire.AddrFrom4([4]byte{224, 0, 0, 22})             // RFC 3376 section 4.2.14
 	mldReports  = wire.AddrFrom16([16]byte{0: 0xff, 1: 2, 15: 0x16}) // RFC 3810 section 5.2.14
-	robustness  = 2                                                  // reports of a change
-	reportEvery = time.Second                                        // at most, at random
+)
+
+const (
+	robustness  = 2           // reports of a change
+	reportEvery = time.Second // at most, at random
 )
 
 // member tells whether the interface takes packets for the group.
@@ -73,25 +78,33 @@ func (i *Iface) report(group wire.Addr, typ wire.RecordType) {
 
 // later sends a report at a random time within d.
 func (i *Iface) later(r *report, d time.Duration) {
+	s := i.stack
+	if old := i.due[r.group]; old != nil {
+		s.loop.Cancel(&old.Event)
+	}
+	delete(i.due, r.group)
 	if r.left == 0 {
 		return
 	}
 	r.Handler = r
-	s := i.stack
+	i.due[r.group] = r
 	s.loop.At(s.loop.Now().Add(time.Duration(s.rand.Int64N(int64(d)+1))), &r.Event)
 }
 
 // Handle implements event.Handler.
 func (r *report) Handle(event.Time, any) {
-	s := r.iface.stack
+	i := r.iface
+	s := i.stack
 	s.host.Lock()
 	defer s.host.Unlock()
-	joined := r.iface.groups[r.group] > 0
-	if r.iface.Up && joined != (r.typ == wire.IGMPV3_CHANGE_TO_INCLUDE) {
-		r.iface.sendReport(r.group, r.typ)
-		r.left--
-		r.iface.later(r, reportEvery)
+	if i.due[r.group] != r {
+		return
 	}
+	r.left--
+	if joined := i.groups[r.group] > 0; i.Up && joined != (r.typ == wire.IGMPV3_CHANGE_TO_INCLUDE) {
+		i.sendReport(r.group, r.typ)
+	}
+	i.later(r, reportEvery)
 	s.host.Pending = false
 }
 
@@ -133,10 +146,14 @@ func (i *Iface) igmpInput(p *packet.Packet) {
 	}
 }
 
-// queried answers a query for one group or all of the family.
+// queried answers a query for one group or all of the family. A group for which a
+// report is due already is not reported twice.
 func (i *Iface) queried(q *wire.GroupQuery, family wire.Addr) {
-	for group := range i.groups {
-		if group.Is4() == family.Is4() && (q.Group.IsUnspecified() || q.Group == group) {
+	groups := slices.SortedFunc(maps.Keys(i.groups), func(a, b wire.Addr) int {
+		return a.Netip().Compare(b.Netip())
+	})
+	for _, group := range groups {
+		if group.Is4() == family.Is4() && (q.Group.IsUnspecified() || q.Group == group) && i.due[group] == nil {
 			i.later(&report{iface: i, group: group, typ: wire.IGMPV3_MODE_IS_EXCLUDE, left: 1}, q.MaxResp)
 		}
 	}

@@ -51,7 +51,7 @@ const (
 
 // sendError answers a packet with an error, unless it went to many.
 func (s *Stack) sendError(p *packet.Packet, h *header, e problem) {
-	if h.cast != unicast {
+	if h.cast != unicast || h.toMany {
 		p.Release()
 		return
 	}
@@ -305,7 +305,7 @@ func (m pathMTUs) learn(dst wire.Addr, mtu, least int, now event.Time) {
 		var oldest wire.Addr
 		first := event.Time(0)
 		for ip, p := range m {
-			if first == 0 || p.expires < first {
+			if first == 0 || p.expires < first || p.expires == first && ip.Netip().Less(oldest.Netip()) {
 				oldest, first = ip, p.expires
 			}
 		}

@@ -21,7 +21,8 @@ type Iface struct {
 	port       link.Port
 	props      link.Properties
 	neighbours map[wire.Addr]*neighbour
-	groups     map[wire.Addr]int // how many sockets are in each
+	groups     map[wire.Addr]int     // how many sockets are in each
+	due        map[wire.Addr]*report // of groups, later
 }
 
 // An Addr is an address of an interface, with the prefix of the network that is
@@ -29,6 +30,8 @@ type Iface struct {
 type Addr struct {
 	IP   wire.Addr
 	Bits int
+
+	broadcast wire.Addr // of the network (RFC 919); the zero Addr: it has none
 }
 
 // Netip is the address and its network as package netip has them.
@@ -39,28 +42,31 @@ func (a Addr) contains(ip wire.Addr) bool {
 	return a.IP.Is4() == ip.Is4() && a.IP.CommonPrefix(ip) >= a.Bits
 }
 
-// broadcast is the network's broadcast address (RFC 919), if it has one.
-func (a Addr) broadcast() (wire.Addr, bool) {
-	if !a.IP.Is4() || a.Bits > 30 {
-		return wire.Addr{}, false
+// broadcastOf is the broadcast address of a network, if it has one.
+func broadcastOf(ip wire.Addr, bits int) wire.Addr {
+	if !ip.Is4() || bits > 30 {
+		return wire.Addr{}
 	}
-	b := a.IP.As4()
-	for bit := a.Bits; bit < 32; bit++ {
+	b := ip.As4()
+	for bit := bits; bit < 32; bit++ {
 		b[bit/8] |= 0x80 >> (bit % 8)
 	}
-	return wire.AddrFrom4(b), true
+	return wire.AddrFrom4(b)
 }
 
 // AddIface plugs a link's end into the host. The interface is up, and has no
 // address yet.
 func (s *Stack) AddIface(name string, port link.Port) *Iface {
 	i := &Iface{Index: len(s.ifaces) + 1, Name: name, Up: true, stack: s, port: port, props: port.Properties(),
-		neighbours: make(map[wire.Addr]*neighbour), groups: make(map[wire.Addr]int)}
+		neighbours: make(map[wire.Addr]*neighbour), groups: make(map[wire.Addr]int), due: make(map[wire.Addr]*report)}
 	i.MTU = i.props.MTU
 	s.ifaces = append(s.ifaces, i)
 	port.Attach(i)
 	return i
 }
+
+// Port is the link's end.
+func (i *Iface) Port() link.Port { return i.port }
 
 // Ifaces are the host's interfaces, by index.
 func (s *Stack) Ifaces() []*Iface { return s.ifaces }
@@ -85,7 +91,7 @@ func (s *Stack) IfaceByName(name string) *Iface {
 
 // AddAddr gives the interface an address, and the host a route to its network.
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
-	a := Addr{ip, bits}
+	a := Addr{ip, bits, broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
 	if !i.props.Loopback {
 		i.stack.AddRoute(Route{Dst: a.network(), Bits: bits, Iface: i, Source: ip})
@@ -110,10 +116,14 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 		p.Release()
 		return
 	}
-	if i.props.Ethernet && !i.takeFrame(p) {
-		return
+	toMany := false
+	if i.props.Ethernet {
+		var ok bool
+		if toMany, ok = i.takeFrame(p); !ok {
+			return
+		}
 	}
-	s.input(i, p)
+	s.input(i, p, toMany)
 	s.host.Pending = false // the loop that called carries it
 }
 
@@ -123,7 +133,7 @@ func (i *Iface) Handle(_ event.Time, arg any) {
 	s := i.stack
 	s.host.Lock()
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet))
+	s.input(i, arg.(*packet.Packet), true)
 	s.host.Pending = false
 }
 

@@ -19,7 +19,8 @@ type header struct {
 	options  []byte // IPv4's
 	iface    *Iface // that it came in through
 	cast     cast
-	fragSize int // of the largest fragment that it came in; 0: it was whole
+	toMany   bool // the link carried it to more than this host
+	fragSize int  // of the largest fragment that it came in; 0: it was whole
 }
 
 // len is the length of the IP header.
@@ -97,23 +98,25 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	i.port.Send(p)
 }
 
-// input handles a packet that came in, its IP header in front.
-func (s *Stack) input(i *Iface, p *packet.Packet) {
+// input handles a packet that came in, its IP header in front. The link may have
+// carried it to many.
+func (s *Stack) input(i *Iface, p *packet.Packet, toMany bool) {
 	s.Counters.IPInReceives++
-	h := header{iface: i}
+	h := &s.in
+	*h = header{iface: i, toMany: toMany}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:
-		p, ok = s.input4(p, &h)
+		p, ok = s.input4(p, h)
 	case 6:
-		p, ok = s.input6(p, &h)
+		p, ok = s.input6(p, h)
 	default:
 		s.dropHeader(p, wire.ErrVersion)
 		return
 	}
 	if ok {
 		s.Counters.IPInDelivers++
-		s.deliver(p, &h)
+		s.deliver(p, h)
 	}
 }
 
@@ -124,8 +127,8 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	hlen, n, err := ip.Parse(p.Header(), p.Len())
 	if err != nil {
 		if err == wire.ErrOptions {
-			h.src, h.dst = ip.Src, ip.Dst
-			p.Network(hlen, 0)
+			s.badOptions(p, h, &ip)
+			return nil, false
 		}
 		s.dropHeader(p, err)
 		return nil, false
@@ -142,6 +145,18 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	return s.parts.add(p, h, fragment{
 		key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF,
 	})
+}
+
+// badOptions tells the sender which byte of the options is wrong (RFC 1122 section
+// 3.2.2.5).
+func (s *Stack) badOptions(p *packet.Packet, h *header, ip *wire.IPv4) {
+	s.Counters.IPInHdrErrors++
+	hlen := wire.IPv4Len + len(ip.Options)
+	h.src, h.dst, h.tos = ip.Src, ip.Dst, ip.TOS
+	h.cast, _ = s.castOf(h.dst)
+	p.Network(hlen, p.Len()-hlen)
+	pointer := uint32(wire.CheckIPv4Options(ip.Options))
+	s.sendError(p, h, problem{typ4: wire.ICMP_PARAMETERPROB, rest: pointer << 24})
 }
 
 // input6 is input4 for IPv6, with the extension headers.
@@ -206,7 +221,7 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 	var near *Iface
 	h.cast, near = s.castOf(h.dst)
 	switch {
-	case h.src.IsMulticast() || h.src.IsBroadcast(),
+	case h.src.IsMulticast() || h.src.IsBroadcast(), h.dst.IsUnspecified(),
 		!lo && (h.src.IsLoopback() || h.dst.IsLoopback()),
 		!lo && near != nil && h.cast == unicast && s.local(h.src) != nil: // a land attack
 	case h.cast == multicast:
@@ -227,7 +242,7 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 // forward sends a packet that is for another host on its way (RFC 1812 section
 // 5.2.1).
 func (s *Stack) forward(p *packet.Packet, h *header) {
-	if h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
+	if h.toMany || h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
 		s.Counters.IPInAddrErrors++
 		p.Release()
 		return

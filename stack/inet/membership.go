@@ -38,7 +38,7 @@ func (b *base) allows(h *header) bool {
 	return b.ip.multicastAll6
 }
 
-func (b *base) find(group wire.Addr, i *Iface) int {
+func (b *base) groupIndex(group wire.Addr, i *Iface) int {
 	return slices.IndexFunc(b.ip.groups, func(m membership) bool { return m.group == group && m.iface == i })
 }
 
@@ -112,7 +112,7 @@ func (b *base) addGroup(group wire.Addr, i *Iface) error {
 	switch {
 	case i == nil:
 		return syscall.ENODEV
-	case b.find(group, i) >= 0:
+	case b.groupIndex(group, i) >= 0:
 		return syscall.EADDRINUSE
 	case len(b.ip.groups) >= maxMemberships && group.Is4():
 		return syscall.ENOBUFS
@@ -123,7 +123,7 @@ func (b *base) addGroup(group wire.Addr, i *Iface) error {
 }
 
 func (b *base) dropGroup(group wire.Addr, i *Iface) error {
-	n := b.find(group, i)
+	n := b.groupIndex(group, i)
 	if n < 0 {
 		return syscall.EADDRNOTAVAIL
 	}
@@ -145,7 +145,7 @@ func (b *base) sourceMembership(name int, val []byte) error {
 	if i == nil {
 		return syscall.ENODEV
 	}
-	n := b.find(group, i)
+	n := b.groupIndex(group, i)
 	if name == sockeye.IP_DROP_SOURCE_MEMBERSHIP.Name {
 		if n < 0 {
 			return syscall.EINVAL

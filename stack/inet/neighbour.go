@@ -127,7 +127,7 @@ func (i *Iface) neighbour(ip wire.Addr) *neighbour {
 	if len(i.neighbours) >= maxNeighbours {
 		var oldest *neighbour
 		for _, n := range i.neighbours {
-			if oldest == nil || n.since < oldest.since {
+			if oldest == nil || n.since < oldest.since || n.since == oldest.since && n.ip.Netip().Less(oldest.ip.Netip()) {
 				oldest = n
 			}
 		}
@@ -279,23 +279,23 @@ func (i *Iface) meet(ip wire.Addr, mac wire.MAC) {
 	i.learn(ip, mac, false, true)
 }
 
-// takeFrame takes the Ethernet header off, and gives true for an IP packet that is
-// for this station.
-func (i *Iface) takeFrame(p *packet.Packet) bool {
+// takeFrame takes the Ethernet header off. It is ok for an IP packet that is for this
+// station, or for many.
+func (i *Iface) takeFrame(p *packet.Packet) (toMany, ok bool) {
 	h, _, err := wire.ParseEthernet(p.Header())
 	if err != nil || h.VLAN() != 0 || h.Dst != i.props.Hardware && !h.Dst.IsGroup() {
 		p.Release()
-		return false
+		return false, false
 	}
 	p.Pull(h.Len())
 	switch h.Type {
 	case wire.ETH_P_IP, wire.ETH_P_IPV6:
-		return true
+		return h.Dst.IsGroup(), true
 	case wire.ETH_P_ARP:
 		i.arpInput(p)
 	}
 	p.Release()
-	return false
+	return false, false
 }
 
 // arpInput is RFC 826's packet reception.

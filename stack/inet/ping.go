@@ -169,7 +169,7 @@ func (g *Ping) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_OOB != 0 {
 		return syscall.EOPNOTSUPP
 	}
-	return g.receive(m, flags, tellRaw)
+	return g.receive(m, flags)
 }
 
 // Ready is datagram_poll.

@@ -113,9 +113,8 @@ func (b *mailbox) accept(d datagram) bool {
 	return true
 }
 
-// receive is recvmsg(2) but for what an address and the ancillary data of the protocol
-// are, which tell adds.
-func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags, tell func(*mailbox, *sockeye.Message, *datagram)) error {
+// receive is recvmsg(2).
+func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_ERRQUEUE != 0 {
 		return b.receiveError(m, flags)
 	}
@@ -140,7 +139,8 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags, tell func(
 			m.N = whole - skip
 		}
 	}
-	tell(b, m, d)
+	m.Name = b.name(d.h.src, d.port, d.h.iface.Index)
+	b.tell(m, d)
 	if b.Opt.PeekOff >= 0 {
 		if peek {
 			b.Opt.PeekOff += n

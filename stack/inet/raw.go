@@ -219,12 +219,7 @@ func (r *Raw) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_OOB != 0 {
 		return syscall.EOPNOTSUPP
 	}
-	return r.receive(m, flags, tellRaw)
-}
-
-func tellRaw(b *mailbox, m *sockeye.Message, d *datagram) {
-	m.Name = b.name(d.h.src, 0, d.h.iface.Index)
-	tellAll(b, m, d)
+	return r.receive(m, flags)
 }
 
 // Ready is datagram_poll.

@@ -70,10 +70,12 @@ func (s *Stack) castOf(ip wire.Addr) (c cast, local *Iface) {
 	case ip.IsBroadcast():
 		return broadcast, nil
 	}
-	for _, i := range s.ifaces {
-		for _, a := range i.Addrs {
-			if b, ok := a.broadcast(); ok && b == ip {
-				return broadcast, i
+	if ip.Is4() {
+		for _, i := range s.ifaces {
+			for n := range i.Addrs {
+				if i.Addrs[n].broadcast == ip {
+					return broadcast, i
+				}
 			}
 		}
 	}

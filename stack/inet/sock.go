@@ -101,7 +101,6 @@ type target struct {
 
 // Lengths of C's sockaddrs. An IPv6 one may lack its scope id (RFC 2133).
 const (
-	sizeofFamily       = 2
 	sizeofSockaddrIn   = 16
 	sizeofSockaddrIn6  = 28
 	sizeofSockaddrRFC6 = 24
@@ -209,9 +208,6 @@ func (b *base) scoped(t target, other int) (ifindex int, err error) {
 // setLocal binds the socket to an address; the port is claimed elsewhere.
 func (b *base) setLocal(t target) {
 	b.claim.ip, b.source = t.ip, t.ip
-	if t.ip.IsUnspecified() && b.Family == sockeye.AF_INET6 && t.ip.Is4() {
-		b.claim.ip = t.ip // ::ffff:0.0.0.0 takes IPv4 alone
-	}
 	if c, _ := b.stack.castOf(t.ip); c != unicast {
 		b.source = b.any()
 	}
@@ -302,7 +298,7 @@ func (b *base) Shutdown(how sockeye.How) error {
 func (b *base) way(dst wire.Addr) way {
 	w := way{
 		src: b.source, ifindex: b.claim.ifindex, onLink: b.Opt.DontRoute,
-		anySrc: b.ip.transparent || b.ip.hdrIncl || b.ip.freebind, noLoop: !b.ip.multicastLoop,
+		anySrc: b.ip.transparent || b.ip.hdrIncl || !dst.Is4(), noLoop: !b.ip.multicastLoop,
 	}
 	switch {
 	case dst.IsMulticast():

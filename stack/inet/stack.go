@@ -30,6 +30,7 @@ type Stack struct {
 	ping    ports[*Ping]
 	tcp     tcpLayer
 	ids     uint32 // of packets that may be fragmented
+	in      header // scratch: of the packet that is being handled
 	scratch []byte
 }
 
@@ -113,5 +114,8 @@ func (s *Stack) Close() {
 		i.port.Attach(nil)
 		i.port.Close()
 		i.forgetNeighbours()
+		for _, r := range i.due {
+			s.loop.Cancel(&r.Event)
+		}
 	}
 }

@@ -30,7 +30,6 @@ type ackRound struct {
 	flags          ackFlags
 	priorUna       Seq
 	priorFack      Seq
-	priorFlight    int
 	delivered      uint32 // c.delivered before
 	lostBefore     uint32
 	priorDelivered uint32 // c.delivered when the latest delivered segment was sent
@@ -48,8 +47,7 @@ type ackRound struct {
 // it was acceptable (Linux's tcp_ack).
 func (c *Conn) ack(s *Segment, flags ackFlags) bool {
 	r := ackRound{
-		flags: flags, priorUna: c.sndUna, priorFack: c.highestSacked(), priorFlight: c.inFlight(),
-		delivered: c.delivered, lostBefore: c.lostTotal,
+		flags: flags, priorUna: c.sndUna, priorFack: c.highestSacked(), delivered: c.delivered, lostBefore: c.lostTotal,
 	}
 	if c.lastEcr = 0; c.hasTS(s) {
 		c.lastEcr = s.Options.TSEcr
@@ -64,7 +62,7 @@ func (c *Conn) ack(s *Segment, flags ackFlags) bool {
 		}
 		if s.Options.NumSACK > 0 && c.is(useSACK) { // old, but its blocks may be news
 			c.sackArrived(s, &r)
-			c.alert(s, &r)
+			c.alert(&r)
 			c.afterAck(&r)
 		}
 		return true
@@ -101,12 +99,12 @@ func (c *Conn) ack(s *Segment, flags ackFlags) bool {
 	c.ackRcvdAt = c.h.now
 	if c.rtx.len() == 0 {
 		if r.flags&ackDSACK != 0 {
-			c.alert(s, &r)
+			c.alert(&r)
 		}
 		c.windowOpened()
 		return true
 	}
-	c.clean(s, &r)
+	c.clean(&r)
 	c.adaptReorderWindow(&r)
 	if c.tlpHigh != 0 {
 		c.probeAcked(s, &r)
@@ -115,7 +113,7 @@ func (c *Conn) ack(s *Segment, flags ackFlags) bool {
 		if r.flags&(ackAdvanced|ackNotDup|ackDSACK) == 0 {
 			r.dupacks = 1
 		}
-		c.alert(s, &r)
+		c.alert(&r)
 	}
 	if r.flags&ackRearm != 0 {
 		c.armAfterAck()
@@ -180,7 +178,7 @@ func (c *Conn) updateWindow(s *Segment, r *ackRound) {
 }
 
 // clean takes what is acknowledged out of the retransmission queue, and measures the round trip.
-func (c *Conn) clean(s *Segment, r *ackRound) {
+func (c *Conn) clean(r *ackRound) {
 	acked, full := 0, true
 	hadSacked := c.sackedOut
 	for c.rtx.len() > 0 && full {
@@ -238,7 +236,7 @@ func (c *Conn) clean(s *Segment, r *ackRound) {
 	if c.rtx.len() > 0 && c.rtx.at(0).is(sacked) {
 		r.flags |= ackReneged
 	}
-	updated := c.measure(s, r, acked == 1 && full && hadSacked == 0)
+	updated := c.measure(r, acked == 1 && full && hadSacked == 0)
 	if r.flags&(ackDataAcked|ackSYNAcked) != 0 {
 		r.flags |= ackRearm
 		if !c.is(useSACK) {
@@ -283,7 +281,7 @@ func (c *Conn) deliver(e *sent, n uint32, r *ackRound) {
 
 // measure takes the round-trip sample of the acknowledgement: not of what was sent more than once
 // (Karn's rule, RFC 6298 section 3), unless timestamps tell.
-func (c *Conn) measure(s *Segment, r *ackRound, single bool) bool {
+func (c *Conn) measure(r *ackRound, single bool) bool {
 	now := c.h.now
 	rtt, ca := Time(-1), Time(-1)
 	if r.firstAck != 0 && r.flags&ackRetransAcked == 0 {
@@ -296,8 +294,8 @@ func (c *Conn) measure(s *Segment, r *ackRound, single bool) bool {
 		ca = now - r.firstSack
 	}
 	// An ACK that a duplicate drew echoes what arrived before it, perhaps many timeouts ago.
-	if rtt < 0 && r.flags&(ackDataAcked|ackSYNAcked) != 0 && r.flags&ackDSACK == 0 && c.hasTS(s) && s.Options.TSEcr != 0 {
-		if d := int32(c.tick() - s.Options.TSEcr); d >= 0 {
+	if rtt < 0 && r.flags&(ackDataAcked|ackSYNAcked) != 0 && r.flags&ackDSACK == 0 && c.lastEcr != 0 {
+		if d := int32(c.tick() - c.lastEcr); d >= 0 {
 			rtt = max(Time(d)*Millisecond, Millisecond)
 			ca = rtt
 		}

@@ -153,6 +153,12 @@ func TestClose(t *testing.T) {
 			0.1   < P. 1:11 ack 1 win 1000
 			0.1   > R 1
 			0.1   ? err ECONNRESET`},
+		{name: "data across the FIN is a reset", open: "mss 1000", script: `
+			0     < F. 1 ack 1 win 1000
+			0.004 > . 1 ack 2
+			0.1   < P. 1:12 ack 1 win 1000
+			0.1   > R 1
+			0.1   ? err EPIPE`},
 		{name: "data after the FIN is dropped", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
 			0.004 > . 1 ack 2

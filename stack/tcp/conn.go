@@ -78,7 +78,6 @@ type Conn struct {
 	rtx  ring[sent]
 
 	// Receive sequence space.
-	irs    Seq
 	rcvNxt Seq
 	rcvWup Seq // rcvNxt when the window was last sent
 	copied Seq // the next octet that the user reads

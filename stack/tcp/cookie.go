@@ -3,8 +3,8 @@ package tcp
 import "sockeye/wire"
 
 // SYN cookies (RFC 4987 section 3.6): the state of a handshake in the initial sequence number, and with
-// timestamps in the lowest bits of ours, so that a full SYN queue still lets good clients in. A cookie holds for
-// two minutes at most.
+// timestamps in the lowest bits of ours, so that a full SYN queue still lets good clients in. A cookie
+// holds for two minutes at most.
 
 const (
 	cookieTick     = 60 * Second

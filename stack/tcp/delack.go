@@ -9,7 +9,6 @@ type acks struct {
 	pushedData bool // data that the peer pushed waits: acknowledge it once it was read
 	pushedMore bool // and more than one small segment of it
 	sentACK    bool
-	noDelay    bool  // TCP_QUICKACK turned off delaying for good
 	pingpong   uint8 // an interactive exchange, from the host's threshold on
 	quick      uint8 // ACKs still to send without delay
 	rcvMSS     uint16
@@ -93,7 +92,7 @@ func (c *Conn) ackIfDue() {
 	}
 	got := c.rcvNxt.Diff(c.rcvWup)
 	switch {
-	case c.ackNow, c.quick > 0 && c.pingpong < c.h.PingpongThreshold, c.noDelay, c.ooo != nil,
+	case c.ackNow, c.quick > 0 && c.pingpong < c.h.PingpongThreshold, c.ooo != nil,
 		// More than one full segment, and the window moves: RFC 5681 section 4.2.
 		got > int(c.rcvMSS) && (c.rcvNxt.Diff(c.copied) < max(int(c.cfg.RcvLowat), 1) || c.selectWindow() >= c.rcvWnd):
 		c.sendACK()

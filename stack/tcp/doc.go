@@ -16,8 +16,32 @@
 //	}
 //	wake(c.Events())
 //
-// After every call the caller sends what is in Host.Out and cuts it to length zero. Nothing is called
-// back.
+// After every call the caller sends what is in Host.Out and cuts it to length zero; a caller that
+// delivers to a connection of the same host takes the list away first, as Input adds to it. Nothing is
+// called back.
+//
+// # Connections that peers open
+//
+// A SYN for a listening socket becomes a Request; with no room for one, Host.SYNCookie answers it and
+// keeps nothing, or Host.Overflow drops it:
+//
+//	r := h.NewRequest(now, &cfg, &syn, h.ISN(now, flow), h.TSOffset(flow))
+//	if r.FastOpen(h, flow, &syn) {
+//		c = r.AcceptFastOpen(h, now, &cfg, &syn)
+//	} else {
+//		r.SYNACK(h, now, &cfg)
+//		syn.Payload.Release()
+//	}
+//
+// The Request takes the flow's segments (Input, Timeout) until it is Complete, and then Accept makes the
+// Conn and takes the last of them. While the accept queue is full the host may drop that one: the peer
+// tries again. An ACK for a listening socket without a Request may answer a cookie (Host.FromCookie); what
+// belongs to nobody gets Host.Reset.
+//
+// # The end
+//
+// With EventTimeWait a Conn is CLOSED, as Linux's socket is, and Conn.TimeWait gives the small value
+// that waits on in its place. With EventClosed alone the flow is free.
 //
 // # Payload
 //
@@ -32,7 +56,7 @@
 //
 // # Files
 //
-//	segment.go state.go options.go   the values
+//	segment.go state.go options.go ring.go conn.go   the values
 //	open.go listen.go cookie.go fastopen.go key.go   how a connection begins
 //	input.go reassembly.go window.go delack.go urgent.go read.go   the receiver
 //	write.go output.go ack.go congestion.go cubic.go reno.go   the sender

@@ -84,7 +84,7 @@ func TestHandshake(t *testing.T) {
 			0.1   ? state CLOSED
 			0.1   ? err ECONNREFUSED
 			0.1   ? AttemptFails 1`},
-		{name: "RST with a wrong ACK is reset-proof", open: "closed", script: `
+		{name: "RST with a wrong ACK, or none, is ignored", open: "closed", script: `
 			0     connect
 			0     > S 0 <mss 1460,sackOK,ts 0 0,wscale 7>
 			0.1   < R. 0 ack 2

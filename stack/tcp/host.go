@@ -49,7 +49,7 @@ type Settings struct {
 	Reordering         int  // tcp_reordering, segments
 	MaxReordering      int  // tcp_max_reordering, segments
 	InitialWindow      int  // segments (RFC 6928)
-	MTUProbing         int  // tcp_mtu_probing: 0 off, 1 after a black hole, 2 always
+	MTUProbing         int  // tcp_mtu_probing: 0 off, else after a black hole
 	BaseMSS            int  // tcp_base_mss
 	MTUProbeFloor      int  // tcp_mtu_probe_floor
 	MinSndMSS          int  // tcp_min_snd_mss

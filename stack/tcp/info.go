@@ -71,7 +71,7 @@ func (c *Conn) Info(now Time) (t sockeye.TCPInfo) {
 }
 
 func (c *Conn) infoOptions() (o uint8) {
-	if c.irs == c.rcvNxt { // no SYN has come: nothing is agreed on
+	if c.maxWnd == 0 { // nothing has come, and nothing is agreed on
 		return 0
 	}
 	for _, b := range []struct {

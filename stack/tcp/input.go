@@ -66,13 +66,13 @@ func (c *Conn) inputSynSent(s *Segment) {
 		return
 	}
 	c.takeSYNOptions(s)
-	c.irs, c.rcvNxt, c.rcvWup, c.copied = s.Seq, s.Seq+1, s.Seq+1, s.Seq+1
+	c.rcvNxt, c.rcvWup, c.copied = s.Seq+1, s.Seq+1, s.Seq+1
 	c.sndWl1, c.sndWnd, c.maxWnd = s.Seq, uint32(s.Window), uint32(s.Window)
 	c.syncMSS()
 	if s.Flags&ACK == 0 { // simultaneous open
 		c.setState(SynReceived)
 		c.set(useECN, false)
-		c.retransmitSYN()
+		c.emitSYN()
 		return
 	}
 	// RFC 3168 section 6.1.1: ECE without CWR accepts.
@@ -88,8 +88,7 @@ func (c *Conn) inputSynSent(s *Segment) {
 		return
 	}
 	c.pushPending()
-	// The ACK of the handshake waits for the user's first answer when there is reason to
-	// expect one: an interactive connection (quick ACKs off), or data about to be written.
+	// With quick ACKs turned off (TCP_QUICKACK) the ACK of the handshake waits for data to go with.
 	if c.pingpong >= c.h.PingpongThreshold && !c.ackNow {
 		c.quickAcks(maxQuickACKs)
 		c.ackPending = true
@@ -130,14 +129,17 @@ func (c *Conn) inputSynchronized(s *Segment) {
 	case FinWait1, FinWait2:
 		if c.is(rcvShutdown) && s.Len() > 0 && c.rcvNxt.Less(s.Seq.Add(s.Len())) {
 			// RFC 9293 section 3.6.1: the user cannot read any more.
-			c.h.TCPAbortOnData++
-			c.h.reset(s)
-			c.fail(syscall.ECONNRESET)
+			c.tooLate(s)
 			return
 		}
 		c.data(s)
 	case CloseWait, Closing, LastAck: // the peer has sent its FIN: nothing can follow
-		if s.End() != s.Seq && s.Seq.Less(c.rcvNxt) {
+		switch {
+		case s.End() == s.Seq || !s.Seq.Less(c.rcvNxt):
+		case c.rcvNxt.Less(s.Seq.Add(s.Len())):
+			c.tooLate(s)
+			return
+		default:
 			c.duplicate(s.Seq, s.End())
 		}
 	}
@@ -146,6 +148,13 @@ func (c *Conn) inputSynchronized(s *Segment) {
 	}
 	c.pushPending()
 	c.ackIfDue()
+}
+
+// tooLate resets a connection whose peer sends data that nobody can read.
+func (c *Conn) tooLate(s *Segment) {
+	c.h.TCPAbortOnData++
+	c.h.reset(s)
+	c.resetByPeer()
 }
 
 // acceptable has the first four checks, as RFC 5961 changed them. It answers what is not

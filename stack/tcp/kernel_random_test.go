@@ -48,7 +48,6 @@ type scriptWriter struct {
 	nxt     int // what we have sent
 	peerNxt int // the peer's next octet
 	acked   int // what we have acknowledged
-	last    float64
 	lastWas float64
 	bad     bool
 }

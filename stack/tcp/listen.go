@@ -271,7 +271,7 @@ func (r *Request) conn(h *Host, cfg *Config) *Conn {
 	if !c.is(useScaling) {
 		c.cfg.WindowClamp = min(c.cfg.WindowClamp, 65535)
 	}
-	c.irs, c.rcvNxt, c.rcvWup, c.copied = r.irs, r.irs+1, r.irs+1, r.irs+1
+	c.rcvNxt, c.rcvWup, c.copied = r.irs+1, r.irs+1, r.irs+1
 	c.rcvWnd, c.rcvTrust = r.window, r.window
 	c.sndWl1 = r.irs
 	c.syncMSS()

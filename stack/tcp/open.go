@@ -92,9 +92,6 @@ func (c *Conn) sendSYN() {
 	c.armRTO()
 }
 
-// retransmitSYN sends the SYN of a simultaneous open again, now with an ACK.
-func (c *Conn) retransmitSYN() { c.emitSYN() }
-
 // establish enters ESTABLISHED.
 func (c *Conn) establish() {
 	h := c.h

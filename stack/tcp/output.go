@@ -153,7 +153,7 @@ func (c *Conn) sendNew(n int, fin bool, mss int) {
 	}
 	c.h.TCPOrigDataSent += uint64(s.segs)
 	c.emit(&s)
-	if c.packetsOut == uint32(s.segs) || c.timer == timerNone {
+	if c.packetsOut == uint32(s.segs) || c.timer == timerNone || c.timer == timerProbe {
 		c.armRTO()
 	}
 }

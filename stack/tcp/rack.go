@@ -122,7 +122,7 @@ func (c *Conn) setLossProbe(advancing bool) bool {
 	if !c.h.EarlyRetrans || c.packetsOut == 0 || !c.is(useSACK) || c.caState != caOpen && c.caState != caCWR {
 		return false
 	}
-	if c.timer == timerReorder || !c.in(canSend) {
+	if !c.in(canSend) {
 		return false
 	}
 	wait := Time(Second)

@@ -30,8 +30,9 @@ var (
 	reassemblies = sync.Pool{New: func() any { return new(reassembly) }}
 )
 
-// maxPieces bounds the memory that a peer can take with tiny segments out of order.
-const maxPieces = 16384
+// maxPieces bounds the memory that a peer can take with tiny segments out of order, each of which keeps a
+// block of its own: about as many as Linux's accounting of buffers lets in.
+func (c *Conn) maxPieces() int { return max(int(c.cfg.RcvBuf)/256, 64) }
 
 // highest is the end of the highest SACK block.
 func (r *reassembly) highest() Seq {
@@ -50,7 +51,7 @@ func (c *Conn) outOfOrder(s *Segment) {
 		c.ooo = reassemblies.Get().(*reassembly)
 	}
 	r := c.ooo
-	if c.queued()+s.Len() > int(c.cfg.RcvBuf) || r.pieces.len() >= maxPieces {
+	if c.queued()+s.Len() > int(c.cfg.RcvBuf) || r.pieces.len() >= c.maxPieces() {
 		c.h.TCPOFODrop++
 		return
 	}
@@ -64,7 +65,9 @@ func (c *Conn) outOfOrder(s *Segment) {
 	if s.Len() == 0 {
 		return
 	}
-	c.measureMSS(s)
+	if c.is(useSACK) { // else the window must stay as it is, for the ACKs to be duplicates
+		c.growTrust(s.Len())
+	}
 	for _, p := range s.Payload.Slices() {
 		c.place(seq, p)
 		seq = seq.Add(p.Len())
@@ -184,8 +187,10 @@ func (c *Conn) dsack(left, right Seq, counter *uint64) {
 		return
 	}
 	*counter++
-	if c.is(dsackPending) && c.dup.Left.LessEq(right) && left.LessEq(c.dup.Right) {
-		c.dup.Left, c.dup.Right = minSeq(c.dup.Left, left), maxSeq(c.dup.Right, right)
+	if c.is(dsackPending) {
+		if c.dup.Left.LessEq(right) && left.LessEq(c.dup.Right) {
+			c.dup.Left, c.dup.Right = minSeq(c.dup.Left, left), maxSeq(c.dup.Right, right)
+		}
 		return
 	}
 	c.flags |= dsackPending

@@ -149,6 +149,13 @@ func TestReassembly(t *testing.T) {
 			0     < . 1:601 ack 1 win 1000
 			0     > . 1 ack 2501 <sack 501:601>
 			0     read 5000 = 2500`},
+		{name: "of several duplicates the first is reported", open: sack, script: `
+			0     < . 745:1184 ack 1 win 1000
+			0     > . 1 ack 1 <sack 745:1184>
+			0     < . 322:659 ack 1 win 1000
+			0     > . 1 ack 1 <sack 322:659 745:1184>
+			0     < P. 1:1001 ack 1 win 1000
+			0     > . 1 ack 1184 <sack 322:659>`},
 		{name: "a segment that is partly old is used", open: sack, script: `
 			0     < . 1:1001 ack 1 win 1000
 			0     > . 1 ack 1001
@@ -168,7 +175,7 @@ func TestReassembly(t *testing.T) {
 			0     < . 70001:70002 ack 1 win 1000
 			0     > . 1 ack 1
 			0     ? RcvOooPack 0`},
-		{name: "peeking leaves the data", open: sack, script: `
+		{name: "a read takes what fits and leaves the rest", open: sack, script: `
 			0     < P. 1:101 ack 1 win 1000
 			0     > . 1 ack 101
 			0     ? unread 100

@@ -31,7 +31,6 @@ type recovery struct {
 	reordering    uint16
 	wasLimited    bool
 	frto          bool
-	reneged       bool
 	highSeq       Seq // recovery ends here
 	sackTop       Seq
 	tlpHigh       Seq  // end of what the tail loss probe sent again; 0: none out
@@ -71,7 +70,7 @@ func (c *Conn) currentSsthresh() uint32 {
 
 // alert is the state machine of loss recovery, for ACKs that are not plain progress (Linux's
 // tcp_fastretrans_alert).
-func (c *Conn) alert(s *Segment, r *ackRound) {
+func (c *Conn) alert(r *ackRound) {
 	if c.packetsOut == 0 {
 		c.sackedOut = 0
 	}
@@ -321,7 +320,8 @@ func (c *Conn) anyRetransOut() bool {
 func (c *Conn) enterLoss() {
 	fresh := c.caState < caRecovery
 	head := c.rtx.at(0)
-	if c.reneged = head.is(sacked); c.reneged {
+	reneged := head.is(sacked)
+	if reneged {
 		c.h.TCPSACKReneging++
 		c.sackedOut = 0
 	} else if !c.is(useSACK) {
@@ -329,7 +329,7 @@ func (c *Conn) enterLoss() {
 	}
 	for i := range c.rtx.len() {
 		e := c.rtx.at(i)
-		if c.reneged {
+		if reneged {
 			e.flags &^= sacked
 		} else if i > 0 && c.is(useSACK) && c.rackRemaining(e, 0) > 0 {
 			continue

@@ -46,7 +46,8 @@ func (c *Conn) fit(i int) {
 	}
 }
 
-// collapse joins small segments that follow segment i with it, as far as one segment holds them (tcp_retrans_collapse).
+// collapse joins the small segments behind segment i with it, as far as one segment holds them
+// (tcp_retrans_collapse).
 func (c *Conn) collapse(i int) {
 	mss := c.sendMSS()
 	for e := c.rtx.at(i); i+1 < c.rtx.len() && e.segs == 1; e = c.rtx.at(i) {

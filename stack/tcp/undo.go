@@ -51,7 +51,7 @@ func (c *Conn) undoRecovery() (keep bool) {
 	if c.keepForReno() {
 		return true
 	}
-	c.caState, c.reneged = caOpen, false
+	c.caState = caOpen
 	return false
 }
 
@@ -106,7 +106,7 @@ func (c *Conn) undoLoss(spurious bool) bool {
 		return true
 	}
 	if spurious || c.is(useSACK) {
-		c.caState, c.reneged = caOpen, false
+		c.caState = caOpen
 	}
 	return true
 }

@@ -140,3 +140,21 @@ func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
 		t.Error("timestamp offsets repeat")
 	}
 }
+
+// Nor must one that sends them out of order.
+func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
+	t.Parallel()
+	p := newPlayer(t, &scenario{open: "mss 1000,sackOK"})
+	p.handshake()
+	for i := range 20000 {
+		s := p.parse(". 1 ack 1 win 1000")
+		s.Seq = s.Seq.Add(2 + 2*i)
+		s.Payload = stream(i, 1)
+		p.conn.Input(p.now, &s)
+		p.collect()
+		p.out = nil
+	}
+	if p.h.TCPOFOQueue > 1000 || p.h.TCPOFODrop == 0 {
+		t.Errorf("%d single bytes out of order were kept, %d dropped", p.h.TCPOFOQueue, p.h.TCPOFODrop)
+	}
+}

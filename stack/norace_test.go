@@ -1,5 +1,5 @@
 //go:build !race
 
-package kernel_test
+package stack_test
 
 const raceEnabled = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package sockeye_test
-
-const raceEnabled = false

@@ -1,0 +1,185 @@
+package stack_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sockeye"
+	"sockeye/event"
+	"sockeye/link"
+	"sockeye/stack"
+)
+
+func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, link.CableOptions{Ethernet: true})
+		client, server := udp(a, sockeye.AF_INET, "10.0.0.1", 8), udp(b, sockeye.AF_INET, "10.0.0.2", 7)
+		client.Connect(at("10.0.0.2", 7))
+		client.Send([]byte("x"), 0)
+		for _, tt := range []struct {
+			host *stack.Host
+			want string
+		}{
+			{a, "true 10.0.0.1:8 10.0.0.2:7 false"},
+			{b, "false 10.0.0.2:7 - true"},
+		} {
+			for _, s := range tt.host.ListSockets() {
+				if got := fmt.Sprint(s.Connected, s.Local, s.Remote, s.RecvQ > 0); got != tt.want {
+					t.Errorf("got %s, want %s", got, tt.want)
+				}
+			}
+			if n := len(tt.host.ListSockets()); n != 1 {
+				t.Errorf("%d sockets", n)
+			}
+		}
+		server.Close()
+		if n := len(b.ListSockets()); n != 0 {
+			t.Errorf("%d sockets after close", n)
+		}
+		interfaces := a.Interfaces()
+		if len(interfaces) != 2 || interfaces[0].Name != "lo" || fmt.Sprint(interfaces[1].Addrs) != "[10.0.0.1/24 fd00::1/64]" {
+			t.Errorf("interfaces are %v", interfaces)
+		}
+		gateway := stack.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.0.0.2"), Interface: "eth0"}
+		if err := a.AddRoute(gateway); err != nil {
+			t.Fatal(err)
+		}
+		if routes := a.Routes(); len(routes) != 3 || routes[2] != gateway {
+			t.Errorf("routes are %v", routes)
+		}
+		if err := a.AddRoute(stack.Route{Dst: gateway.Dst, Gateway: netip.MustParseAddr("192.0.2.1")}); err == nil {
+			t.Error("a gateway that no interface leads to was taken")
+		}
+	})
+}
+
+// A bubble ends only when no goroutine is left in it, and a loop that was closed arms no
+// timer.
+func TestNothingHappensAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loop := event.New()
+		near, _ := link.Cable(loop, link.CableOptions{Ethernet: true})
+		h := stack.NewHost(stack.Config{Loop: loop,
+			Interfaces: []stack.Interface{{Name: "eth0", Port: near, Addrs: prefixes("10.0.0.1/24")}}})
+		s := udp(h, sockeye.AF_INET, "10.0.0.1", 8000)
+		sockeye.IP_RECVERR.Set(s, true)
+		s.Sendto([]byte("x"), 0, at("10.0.0.77", 7)) // it waits for a neighbour
+		h.Close()
+		time.Sleep(time.Hour)
+		if _, err := s.Recv(make([]byte, 1), sockeye.MSG_DONTWAIT); !errors.Is(err, syscall.EAGAIN) {
+			t.Errorf("the neighbour was reported: %v", err)
+		}
+		if _, err := s.Sendto([]byte("x"), 0, at("10.0.0.77", 7)); !errors.Is(err, syscall.ENETUNREACH) {
+			t.Errorf("a host that was closed sends: %v", err)
+		}
+		loop.Close()
+	})
+}
+
+func TestReuseportSpreadsFlows(t *testing.T) {
+	h := stack.NewHost(stack.Config{})
+	defer h.Close()
+	var servers []*sockeye.Socket
+	for range 4 {
+		s := udp(h, sockeye.AF_INET, "", 0)
+		sockeye.SO_REUSEPORT.Set(s, true)
+		if err := s.Bind(at("127.0.0.1", 7000)); err != nil {
+			t.Fatal(err)
+		}
+		servers = append(servers, s)
+	}
+	for port := range uint16(64) {
+		c := udp(h, sockeye.AF_INET, "127.0.0.1", 8000+port)
+		for range 2 {
+			c.Sendto([]byte{byte(port)}, 0, at("127.0.0.1", 7000))
+		}
+	}
+	at := make(map[byte]int)
+	for i, s := range servers {
+		n := 0
+		buf := make([]byte, 1)
+		for {
+			if _, err := s.Recv(buf, sockeye.MSG_DONTWAIT); err != nil {
+				break
+			}
+			if was, seen := at[buf[0]]; seen && was != i {
+				t.Errorf("flow %d went to sockets %d and %d", buf[0], was, i)
+			}
+			at[buf[0]] = i
+			n++
+		}
+		if n == 0 || n > 64 {
+			t.Errorf("socket %d received %d of 128 datagrams", i, n)
+		}
+	}
+	if len(at) != 64 {
+		t.Errorf("%d of 64 flows arrived", len(at))
+	}
+}
+
+func TestNamesAreTheHostsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loop := event.New()
+		defer loop.Close()
+		near, _ := link.Cable(loop, link.CableOptions{})
+		h := stack.NewHost(stack.Config{Name: "a", Loop: loop, Hosts: map[string][]netip.Addr{"b": {netip.MustParseAddr("10.0.0.2")}},
+			Interfaces: []stack.Interface{{Name: "eth0", Port: near, Addrs: prefixes("10.0.0.1/24")}}})
+		defer h.Close()
+		for name, want := range map[string]string{
+			"a": "10.0.0.1:7", "b": "10.0.0.2:7", "localhost": "127.0.0.1:7", "nobody": "lookup nobody: no such host",
+		} {
+			c, err := h.Sockets().Dial("udp", name+":7")
+			if err != nil {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("dialing %s: %v", name, err)
+				}
+				continue
+			}
+			if got := c.RemoteAddr().String(); got != want {
+				t.Errorf("%s is %s, want %s", name, got, want)
+			}
+		}
+	})
+}
+
+func TestADatagramAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	h := stack.NewHost(stack.Config{})
+	defer h.Close()
+	server, client := udp(h, sockeye.AF_INET, "127.0.0.1", 7000), udp(h, sockeye.AF_INET, "127.0.0.1", 7001)
+	client.Connect(at("127.0.0.1", 7000))
+	buf := make([]byte, 64)
+	if n := testing.AllocsPerRun(1000, func() {
+		client.Send(buf, 0)
+		server.Recv(buf, 0)
+	}); n >= 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
+	ports := func(seed uint64) (list []uint16) {
+		h := stack.NewHost(stack.Config{Seed: seed})
+		defer h.Close()
+		for range 5 {
+			sa := must(udp(h, sockeye.AF_INET, "127.0.0.1", 0).Getsockname())
+			list = append(list, sa.Port())
+		}
+		return list
+	}
+	if a, b := ports(1), ports(1); !slices.Equal(a, b) {
+		t.Errorf("one seed gave ports %v and %v", a, b)
+	}
+	if a, b := ports(1), ports(2); slices.Equal(a, b) {
+		t.Errorf("two seeds gave ports %v", a)
+	}
+}

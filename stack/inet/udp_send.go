@@ -1,0 +1,223 @@
+package inet
+
+import (
+	"syscall"
+
+	"sockeye"
+	"sockeye/packet"
+	"sockeye/wire"
+)
+
+// An outgoing is a datagram's header and path, once they are known.
+type outgoing struct {
+	h       header
+	w       path
+	port    uint16
+	segment int
+	wish    wish
+}
+
+// maxUDP is the most that a datagram's length field says.
+const maxUDP = 65535
+
+// Sendmsg is udp_sendmsg and udpv6_sendmsg.
+func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	m.N = 0
+	if err := autobind(u, &u.base, u.stack.udp); err != nil {
+		return err
+	}
+	n := m.Len()
+	switch {
+	case n > maxUDP:
+		return syscall.EMSGSIZE
+	case flags&sockeye.MSG_OOB != 0 && u.Family == sockeye.AF_INET:
+		return syscall.EOPNOTSUPP
+	}
+	// What a corked datagram grows by goes where it goes. IPv6 looks at the address.
+	if u.pending == nil || u.Family == sockeye.AF_INET6 && !m.Name.IsZero() {
+		t, err := u.receiver(m)
+		if err == nil && u.pending == nil {
+			err = u.aim(&u.to, t, m, flags)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p := u.pending
+	u.pending = nil
+	if p == nil {
+		p = packet.NewPacket()
+	}
+	err := u.sender()
+	if err == nil {
+		err = u.fits(packet.Len(p.Payload)+n, &u.to)
+	}
+	if err != nil {
+		p.Release()
+		return err
+	}
+	gather(p, m.Buffers, n)
+	if u.cork || flags&sockeye.MSG_MORE != 0 {
+		u.pending = p
+	} else if err := u.push(p); err != nil {
+		return err
+	}
+	m.N = n
+	return nil
+}
+
+// receiver is who a datagram is for: who is named, or else the peer.
+func (u *UDP) receiver(m *sockeye.Message) (t target, err error) {
+	if m.Name.IsZero() {
+		if !u.connected {
+			return t, syscall.EDESTADDRREQ
+		}
+		return target{u.remote, u.remotePort, u.scope, u.flow}, nil
+	}
+	wrong := syscall.EAFNOSUPPORT
+	if u.Family == sockeye.AF_INET6 {
+		wrong = syscall.EINVAL
+	}
+	t, err = u.address(m.Name, true, wrong)
+	if err == nil && t.port == 0 {
+		err = syscall.EINVAL
+	}
+	return t, err
+}
+
+// aim decides where a datagram to t goes, and how.
+func (u *UDP) aim(to *outgoing, t target, m *sockeye.Message, flags sockeye.MsgFlags) error {
+	if t.ip.Is4() && u.Family == sockeye.AF_INET6 && u.claim.v6only {
+		return syscall.ENETUNREACH
+	}
+	wish, err := u.wishes(m, u.segment, t.ip.Is4())
+	if err != nil {
+		return err
+	}
+	w, h, err := u.base.aim(t, &wish, flags)
+	if err != nil {
+		return err
+	}
+	h.proto = wire.IPPROTO_UDP
+	*to = outgoing{h: h, w: w, port: t.port, segment: wish.segment, wish: wish}
+	return nil
+}
+
+// aim finds the path to t, and makes the IP header of what is sent there.
+func (b *base) aim(t target, wish *wish, flags sockeye.MsgFlags) (w path, h header, err error) {
+	if t.ip.IsUnspecified() && !t.ip.Is4() {
+		t.ip = loopbackOf(b.claim.ip)
+	}
+	q := b.way(t.ip)
+	if needsScope(t.ip) && t.scope != 0 {
+		q.ifindex = t.scope
+	}
+	if !wish.src.IsUnspecified() {
+		q.src = wish.src
+	}
+	if wish.ifindex != 0 {
+		q.ifindex = wish.ifindex
+	}
+	q.onLink = q.onLink || flags&sockeye.MSG_DONTROUTE != 0
+	if w, err = b.stack.find(t.ip, q); err != nil {
+		return w, h, err
+	}
+	if w.cast == broadcast && !b.Opt.Broadcast {
+		return w, h, syscall.EACCES
+	}
+	h = header{src: w.src, dst: w.dst, ttl: b.hops(w.dst, w.cast), flow: t.flow & 0xfffff, options: b.ip.options}
+	tos, discover := b.ip.tos, b.ip.mtuDiscover
+	if !w.dst.Is4() {
+		tos, discover, h.options = max(0, b.ip.tclass), b.ip.mtuDiscover6, nil
+	}
+	if wish.ttl >= 0 {
+		h.ttl = uint8(wish.ttl)
+	}
+	if wish.tos >= 0 {
+		tos = wish.tos
+	}
+	h.tos = wire.TOS(tos)
+	if discover >= sockeye.IP_PMTUDISC_PROBE {
+		w.mtu = w.iface.MTU
+	}
+	if b.ip.mtu6 != 0 && !w.dst.Is4() {
+		w.mtu = min(w.mtu, b.ip.mtu6)
+	}
+	return w, h, nil
+}
+
+// fits tells whether n bytes of payload may be sent: what IP can carry, or the path's
+// MTU if it must not be cut (__ip_append_data).
+func (u *UDP) fits(n int, to *outgoing) error {
+	most := maxUDP
+	discover := u.ip.mtuDiscover6
+	if to.h.dst.Is4() {
+		most, discover = wire.MaxIPv4-to.h.len(), u.ip.mtuDiscover
+	}
+	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT || to.wish.dontFrag && !to.h.dst.Is4()
+	size := wire.UDPLen + n
+	switch {
+	case size > most:
+		return u.tooLong(to.h.dst, to.port, to.w.mtu)
+	case whole && to.segment == 0 && to.h.len()+size > to.w.mtu:
+		return u.tooLong(to.h.dst, to.port, to.w.mtu)
+	}
+	return nil
+}
+
+// push sends the datagram, or several of one size if it is to be cut (UDP_SEGMENT).
+func (u *UDP) push(p *packet.Packet) error {
+	to := &u.to
+	n := packet.Len(p.Payload)
+	if g := to.segment; g != 0 && n > g {
+		if (n+g-1)/g > maxSegments || to.h.len()+wire.UDPLen+g > to.w.mtu || u.Opt.NoCheck {
+			p.Release()
+			return syscall.EINVAL
+		}
+		p.GSO.Size = g
+	}
+	h := to.h
+	h.df = u.dontFragment(p, to)
+	wire.UDP{SrcPort: u.claim.port, DstPort: to.port}.Put(p.Push(wire.UDPLen), n)
+	if u.Opt.NoCheck && h.dst.Is4() {
+		p.Sum = packet.SumGood // none at all
+	}
+	u.stack.Counters.UDPOutDatagrams++
+	return u.stack.output(p, h, to.w)
+}
+
+// dontFragment tells whether the datagram has DF set: when routers shall not cut it,
+// and this host need not.
+func (b *base) dontFragment(p *packet.Packet, to *outgoing) bool {
+	if !to.h.dst.Is4() {
+		return false
+	}
+	switch b.ip.mtuDiscover {
+	case sockeye.IP_PMTUDISC_DO, sockeye.IP_PMTUDISC_PROBE:
+		return true
+	case sockeye.IP_PMTUDISC_WANT:
+		return p.GSO.Size != 0 || to.h.len()+wire.UDPLen+packet.Len(p.Payload) <= to.w.mtu
+	}
+	return false
+}
+
+// maxSegments is the most datagrams that one send is cut into (UDP_MAX_SEGMENTS).
+const maxSegments = 128
+
+// uncork sends what grew.
+func (u *UDP) uncork() error {
+	p := u.pending
+	if p == nil {
+		return nil
+	}
+	u.pending = nil
+	return u.push(p)
+}
+
+// unsent is the memory that a corked datagram takes.
+func (u *UDP) unsent() int {
+	if u.pending == nil {
+		return 0
+	}
+	return overhead + 256*((packet.Len(u.pending.Payload)+255)/256)
+}
