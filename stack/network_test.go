@@ -32,7 +32,7 @@ func prefixes(ss ...string) (ps []netip.Prefix) {
 }
 
 // pair is two hosts, 10.0.0.1 and 10.0.0.2, fd00::1 and fd00::2, on a cable.
-func pair(t *testing.T, o link.CableOptions) (a, b *stack.Host) {
+func pair(t testing.TB, o link.CableOptions) (a, b *stack.Host) {
 	loop := event.New()
 	near, far := link.Cable(loop, o)
 	a = stack.NewHost(stack.Config{Name: "a", Loop: loop, Seed: 1, Privileged: true,

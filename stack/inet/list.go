@@ -1,24 +1,38 @@
 package inet
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
 	"sockeye"
+	"sockeye/wire"
 )
 
 // A SocketInfo is what ss(8) shows of a socket.
 type SocketInfo struct {
 	Type          sockeye.Type
 	Proto         sockeye.Protocol
-	Connected     bool // ESTAB, otherwise UNCONN
+	Connected     bool             // ESTAB, otherwise UNCONN
+	State         sockeye.TCPState // of TCP
 	Local, Remote sockeye.Sockaddr
-	RecvQ, SendQ  int    // bytes in the queues, as SO_RCVBUF and SO_SNDBUF count them
-	Drops         uint32 // datagrams that found no room
+	// RecvQ and SendQ are bytes in the queues: of datagrams, as SO_RCVBUF and SO_SNDBUF count
+	// them; of a listener, the connections that wait and its backlog.
+	RecvQ, SendQ int
+	Drops        uint32 // datagrams that found no room
 }
 
-// Sockets are the sockets that receive: raw ones, and those that have a port, by port.
+// Sockets are the sockets that receive: raw ones, and those that have a port, by port. Of
+// TCP they are the listeners, and all connections from the handshake to TIME-WAIT.
 func (s *Stack) Sockets() (list []SocketInfo) {
+	for _, port := range slices.Sorted(maps.Keys(s.tcp.listeners)) {
+		for _, t := range s.tcp.listeners[port] {
+			list = append(list, t.info())
+		}
+	}
+	for _, f := range slices.SortedFunc(maps.Keys(s.tcp.flows), flow.compare) {
+		list = append(list, s.tcp.flows[f].info())
+	}
 	for _, port := range slices.Sorted(maps.Keys(s.udp)) {
 		for _, u := range s.udp[port] {
 			list = append(list, u.info(u.unsent()))
@@ -45,4 +59,43 @@ func (b *mailbox) info(unsent int) SocketInfo {
 		i.Remote = b.name(b.remote, b.remotePort, b.scope)
 	}
 	return i
+}
+
+// compare puts flows into an order: by their ports, then their addresses.
+func (f flow) compare(g flow) int {
+	address := func(a, b wire.Addr) int { return a.Netip().Compare(b.Netip()) }
+	return cmp.Or(cmp.Compare(f.localPort, g.localPort), cmp.Compare(f.remotePort, g.remotePort),
+		address(f.local, g.local), address(f.remote, g.remote), cmp.Compare(f.zone, g.zone))
+}
+
+// info implements segmentTaker.
+func (t *TCP) info() SocketInfo {
+	i := SocketInfo{Type: t.Type, Proto: t.Proto, Connected: t.connected, State: sockeye.TCPState(t.state())}
+	i.Local, _ = t.Getsockname()
+	if t.queue != nil {
+		i.RecvQ, i.SendQ = t.queue.len(), t.queue.most
+		return i
+	}
+	i.Remote = t.name(t.remote, t.remotePort, t.scope)
+	i.RecvQ = t.conn.Unread()
+	i.SendQ, _ = t.conn.Unsent()
+	return i
+}
+
+// info implements segmentTaker.
+func (r *half) info() SocketInfo { return r.flow.info(&r.listener.base, sockeye.TCP_SYN_RECV) }
+
+// info implements segmentTaker.
+func (k *lingering) info() SocketInfo {
+	b := base{}
+	b.Family, b.Type, b.Proto = k.family, sockeye.SOCK_STREAM, sockeye.IPPROTO_TCP
+	return k.flow.info(&b, sockeye.TCPState(k.tw.State))
+}
+
+// info is for a flow without a socket of its own, as a socket of b's family would see it.
+func (f flow) info(b *base, state sockeye.TCPState) SocketInfo {
+	return SocketInfo{
+		Type: b.Type, Proto: b.Proto, State: state,
+		Local: b.name(f.local, f.localPort, int(f.zone)), Remote: b.name(f.remote, f.remotePort, int(f.zone)),
+	}
 }

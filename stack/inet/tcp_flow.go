@@ -37,6 +37,8 @@ func (f flow) names() tcp.Flow {
 type segmentTaker interface {
 	// take handles a segment, and its payload.
 	take(h *header, g *tcp.Segment)
+	// info is what ss(8) shows of it.
+	info() SocketInfo
 }
 
 // A hold is what keeps a TCP port: a socket that is bound to it, or all connections of

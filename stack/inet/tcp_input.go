@@ -208,10 +208,11 @@ func (t *TCP) discover() int {
 // A lingering is a flow in TIME-WAIT, or in FIN-WAIT-2 without a user.
 type lingering struct {
 	flow
-	stack *Stack
-	tw    tcp.TimeWait
-	hold  *hold
-	timer event.Event
+	stack  *Stack
+	family sockeye.Family
+	tw     tcp.TimeWait
+	hold   *hold
+	timer  event.Event
 }
 
 // linger leaves what is left of a connection in its place.
@@ -219,7 +220,7 @@ func (s *Stack) linger(t *TCP) {
 	w, _ := t.conn.TimeWait()
 	c := t.claim
 	c.port = t.port
-	k := &lingering{flow: t.key(), stack: s, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
+	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
 	s.tcp.flows[k.flow] = k
 	s.loop.At(event.Time(w.Deadline), &k.timer)
