@@ -149,3 +149,19 @@ func (s Slice) Append(p []byte) (Slice, int) {
 	s.to += uint32(n)
 	return s, n
 }
+
+// Release releases every slice of a list.
+func Release(list []Slice) {
+	for i := range list {
+		list[i].Release()
+		list[i] = Slice{}
+	}
+}
+
+// Len is the number of bytes in a list of slices.
+func Len(list []Slice) (n int) {
+	for _, s := range list {
+		n += s.Len()
+	}
+	return n
+}
