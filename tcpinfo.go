@@ -199,3 +199,65 @@ func decodeTCPInfo(b []byte) (t TCPInfo) {
 	t.TotalRTOTime = msec()
 	return t
 }
+
+// AppendBytes appends the value as C's struct tcp_info. It is what an engine answers to
+// getsockopt(2).
+func (t *TCPInfo) AppendBytes(b []byte) []byte {
+	e := binary.NativeEndian
+	u16 := func(vs ...uint16) {
+		for _, v := range vs {
+			b = e.AppendUint16(b, v)
+		}
+	}
+	u32 := func(vs ...uint32) {
+		for _, v := range vs {
+			b = e.AppendUint32(b, v)
+		}
+	}
+	u64 := func(vs ...uint64) {
+		for _, v := range vs {
+			b = e.AppendUint64(b, v)
+		}
+	}
+	usec := func(ds ...time.Duration) {
+		for _, d := range ds {
+			u32(uint32(d / time.Microsecond))
+		}
+	}
+	msec := func(ds ...time.Duration) {
+		for _, d := range ds {
+			u32(uint32(d / time.Millisecond))
+		}
+	}
+	usec64 := func(ds ...time.Duration) {
+		for _, d := range ds {
+			u64(uint64(d / time.Microsecond))
+		}
+	}
+	limited := t.FastopenClientFail & 3 << 1
+	if t.DeliveryRateAppLimited {
+		limited |= 1
+	}
+	b = append(b, byte(t.State), byte(t.CAState), t.Retransmits, t.Probes, t.Backoff, t.Options,
+		t.SndWscale&0xf|t.RcvWscale<<4, limited)
+	usec(t.RTO, t.ATO)
+	u32(t.SndMSS, t.RcvMSS, t.Unacked, t.Sacked, t.Lost, t.Retrans, t.Fackets)
+	msec(t.LastDataSent, t.LastAckSent, t.LastDataRecv, t.LastAckRecv)
+	u32(t.PMTU, t.RcvSsthresh)
+	usec(t.RTT, t.RTTVar)
+	u32(t.SndSsthresh, t.SndCwnd, t.AdvMSS, t.Reordering)
+	usec(t.RcvRTT)
+	u32(t.RcvSpace, t.TotalRetrans)
+	u64(t.PacingRate, t.MaxPacingRate, t.BytesAcked, t.BytesReceived)
+	u32(t.SegsOut, t.SegsIn, t.NotsentBytes)
+	usec(t.MinRTT)
+	u32(t.DataSegsIn, t.DataSegsOut)
+	u64(t.DeliveryRate)
+	usec64(t.BusyTime, t.RwndLimited, t.SndbufLimited)
+	u32(t.Delivered, t.DeliveredCE)
+	u64(t.BytesSent, t.BytesRetrans)
+	u32(t.DSACKDups, t.ReordSeen, t.RcvOooPack, t.SndWnd, t.RcvWnd, t.Rehash)
+	u16(t.TotalRTO, t.TotalRTORecoveries)
+	msec(t.TotalRTOTime)
+	return b
+}

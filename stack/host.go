@@ -67,7 +67,7 @@ func NewHost(c Config) *Host {
 	}
 	h.inet = inet.New(&h.sock, h.loop, c.Seed)
 	if c.Inet != nil {
-		h.inet.Sysctl = *c.Inet
+		h.inet.SetSysctl(*c.Inet)
 	}
 	h.attach(c)
 	h.host = sockeye.NewHost(engine{h})

@@ -70,7 +70,9 @@ func (h *Host) addRoute(r Route) error {
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	return h.inet.Counters
+	c := h.inet.Counters
+	c.TCP = h.inet.TCPCounters()
+	return c
 }
 
 // A Neighbour is a host on an Ethernet, as ip-neighbour(8) shows it.

@@ -1,5 +1,7 @@
 package inet
 
+import "sockeye/stack/tcp"
+
 // Counters are what netstat -s shows of IP, ICMP and UDP, under the names of
 // /proc/net/snmp (RFC 4293, 4113). Both versions of IP count together.
 type Counters struct {
@@ -15,4 +17,8 @@ type Counters struct {
 
 	UDPInDatagrams, UDPNoPorts, UDPInErrors, UDPOutDatagrams uint64
 	UDPRcvbufErrors, UDPSndbufErrors, UDPInCsumErrors        uint64
+
+	TCP                                                      tcp.Counters
+	TCPInErrs, TCPInCsumErrors, ListenOverflows, ListenDrops uint64
+	TCPReqQFullDrop, TCPReqQFullDoCookies                    uint64
 }

@@ -274,6 +274,8 @@ func (s *Stack) spread(h *header, q *wire.Quote, e icmpError) {
 		return
 	}
 	switch q.Protocol {
+	case wire.IPPROTO_TCP:
+		s.tcpError(h, q, e)
 	case wire.IPPROTO_UDP:
 		s.udpError(h, q, e)
 	case wire.IPPROTO_ICMP, wire.IPPROTO_ICMPV6:

@@ -102,20 +102,21 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 // carried it to many.
 func (s *Stack) input(i *Iface, p *packet.Packet, toMany bool) {
 	s.Counters.IPInReceives++
-	h := header{iface: i, toMany: toMany}
+	h := &s.in
+	*h = header{iface: i, toMany: toMany}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:
-		p, ok = s.input4(p, &h)
+		p, ok = s.input4(p, h)
 	case 6:
-		p, ok = s.input6(p, &h)
+		p, ok = s.input6(p, h)
 	default:
 		s.dropHeader(p, wire.ErrVersion)
 		return
 	}
 	if ok {
 		s.Counters.IPInDelivers++
-		s.deliver(p, &h)
+		s.deliver(p, h)
 	}
 }
 
@@ -280,6 +281,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 func (s *Stack) deliver(p *packet.Packet, h *header) {
 	taken := s.rawInput(p, h)
 	switch {
+	case h.proto == wire.IPPROTO_TCP:
+		s.tcpInput(p, h)
+		return
 	case h.proto == wire.IPPROTO_UDP:
 		s.udpInput(p, h)
 		return

@@ -20,6 +20,8 @@ func (s *Stack) Open(family sockeye.Family, typ sockeye.Type, proto sockeye.Prot
 		return nil, syscall.EINVAL
 	case typ == sockeye.SOCK_DGRAM && (proto == 0 || proto == sockeye.IPPROTO_UDP):
 		return s.OpenUDP(family), nil
+	case typ == sockeye.SOCK_STREAM && (proto == 0 || proto == sockeye.IPPROTO_TCP):
+		return s.OpenTCP(family), nil
 	case typ == sockeye.SOCK_DGRAM && proto == echo:
 		g, err := s.OpenPing(family, proto)
 		if err != nil {

@@ -156,6 +156,27 @@ func of(typ sockeye.Type, wrong error, o option) option {
 	return o
 }
 
+// notStream is o for all sockets but streams.
+func notStream(o option) option {
+	set := o.set
+	o.set = func(b *base, v int) error {
+		if b.Type == sockeye.SOCK_STREAM {
+			return syscall.EINVAL
+		}
+		return set(b, v)
+	}
+	return o
+}
+
+// trafficClass is IP_TOS or IPV6_TCLASS set to v: the ECN bits of a stream are not the
+// program's.
+func (b *base) trafficClass(v, was int) int {
+	if b.Type == sockeye.SOCK_STREAM {
+		v = int(wire.TOS(v).WithECN(wire.TOS(was).ECN()))
+	}
+	return int(uint8(v))
+}
+
 // purging is o, which throws the queue of errors away when it is turned off.
 func purging(o option) option {
 	set := o.set
@@ -198,8 +219,14 @@ func (b *base) pathMTU() (int, error) {
 	if err != nil {
 		return 0, syscall.ENOTCONN
 	}
+	if p.dst.Is4() {
+		p.mtu = min(p.mtu, maxMTU)
+	}
 	return p.mtu, nil
 }
+
+// maxMTU is the most that IPv4 can carry (IP_MAX_MTU).
+const maxMTU = 65535
 
 // getsockopt is getsockopt(2) of the levels that all sockets have.
 func (b *base) getsockopt(level, name int, val []byte) (int, error) {
@@ -260,6 +287,9 @@ func (b *base) getSocket(name int, val []byte) (int, error) {
 func (b *base) setSocket(name int, val []byte) error {
 	switch name {
 	case sockeye.SO_PASSCRED.Name, sockeye.SO_PASSSEC.Name:
+		if _, err := sock.Int(val); err != nil {
+			return err
+		}
 		return syscall.EOPNOTSUPP
 	case sockeye.SO_PEEK_OFF.Name:
 		if b.Proto != sockeye.IPPROTO_UDP {

@@ -14,7 +14,7 @@ import (
 var options4 = map[int]option{
 	sockeye.IP_TOS.Name: {
 		get: func(b *base) (int, error) { return b.ip.tos, nil },
-		set: func(b *base, v int) error { b.ip.tos = int(uint8(v)); return nil },
+		set: func(b *base, v int) error { b.ip.tos = b.trafficClass(v, b.ip.tos); return nil },
 	},
 	sockeye.IP_TTL.Name: {
 		get: func(b *base) (int, error) { return int(b.hops(anyIPv4, unicast)), nil },
@@ -77,7 +77,7 @@ var options4 = map[int]option{
 	sockeye.IP_RECVOPTS.Name:             bit(recvOpts),
 	sockeye.IP_RETOPTS.Name:              bit(recvRetOpts),
 	sockeye.IP_RECVORIGDSTADDR.Name:      bit(recvOrigDst),
-	sockeye.IP_RECVFRAGSIZE.Name:         bit(recvFragSize),
+	sockeye.IP_RECVFRAGSIZE.Name:         notStream(bit(recvFragSize)),
 }
 
 // get4 is getsockopt(2) of IPPROTO_IP. A value that fits into a byte is given as one

@@ -70,7 +70,7 @@ var options6 = map[int]option{
 			if v < -1 || v > 255 {
 				return syscall.EINVAL
 			}
-			b.ip.tclass = max(0, v)
+			b.ip.tclass = b.trafficClass(max(0, v), max(0, b.ip.tclass))
 			return nil
 		},
 	},

@@ -17,6 +17,7 @@ type claim struct {
 	ifindex int  // bound to this interface; 0: to none
 	reuse   bool // SO_REUSEADDR
 	share   bool // SO_REUSEPORT
+	listens bool // a TCP listener, which SO_REUSEADDR does not pass
 }
 
 // A claimer is a socket that holds a claim.
@@ -50,7 +51,7 @@ func (a *claim) takes(ip wire.Addr) bool {
 
 // conflicts tells whether b keeps a from its port.
 func (a *claim) conflicts(b *claim) bool {
-	return a.overlap(b) && !(a.reuse && b.reuse) && !(a.share && b.share)
+	return a.overlap(b) && !(a.reuse && b.reuse && !b.listens) && !(a.share && b.share)
 }
 
 // bind gives c its port, or an ephemeral one of the range if it asks for none.
@@ -91,4 +92,52 @@ func (t ports[S]) release(c S) {
 	} else {
 		t[port] = list
 	}
+}
+
+// A fitter is a socket that a packet to its port may be for.
+type fitter interface {
+	// takes tells how well the packet fits; 0: not at all.
+	takes(h *header, sport uint16) int
+	// shares tells whether it is one of several with SO_REUSEPORT.
+	shares() bool
+}
+
+// pick is the socket that fits a packet best, the latest of several. Those that share a
+// port by SO_REUSEPORT are chosen by the flow.
+func pick[S fitter](s *Stack, list []S, h *header, sport, dport uint16) (best S) {
+	score, shared := 0, uint64(0)
+	for i := len(list) - 1; i >= 0; i-- {
+		to := list[i]
+		n := to.takes(h, sport)
+		switch {
+		case n > score:
+			best, score, shared = to, n, 1
+		case n == score && n > 0 && to.shares() && best.shares():
+			shared++
+		}
+	}
+	if shared < 2 {
+		return best
+	}
+	k := s.flowHash(h, sport, dport) % shared
+	for _, to := range list {
+		if to.shares() && to.takes(h, sport) == score {
+			if k == 0 {
+				return to
+			}
+			k--
+		}
+	}
+	return best
+}
+
+// flowHash is the same for all packets of a flow (FNV-1a, from the host's seed).
+func (s *Stack) flowHash(h *header, sport, dport uint16) uint64 {
+	var space [40]byte
+	b := append(h.src.Append(h.dst.Append(space[:0])), byte(sport>>8), byte(sport), byte(dport>>8), byte(dport))
+	k := s.seed ^ 14695981039346656037
+	for _, v := range b {
+		k = (k ^ uint64(v)) * 1099511628211
+	}
+	return k ^ k>>32
 }

@@ -348,3 +348,6 @@ func (b *base) takes(h *header, sport uint16) int {
 	}
 	return score
 }
+
+// shares tells whether the socket is one of those that SO_REUSEPORT spreads packets over.
+func (b *base) shares() bool { return b.claim.share && !b.connected }

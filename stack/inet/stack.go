@@ -7,6 +7,7 @@ import (
 	"sockeye/event"
 	"sockeye/link"
 	"sockeye/stack/sock"
+	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
 
@@ -27,7 +28,9 @@ type Stack struct {
 	raw     []*Raw
 	udp     ports[*UDP]
 	ping    ports[*Ping]
+	tcp     tcpLayer
 	ids     uint32 // of packets that may be fragmented
+	in      header // scratch: of the packet that is being handled
 	scratch []byte
 }
 
@@ -46,6 +49,16 @@ type Sysctl struct {
 
 	NeighbourProbes  int           // neigh.*.mcast_solicit, and ucast_solicit
 	NeighbourRetrans time.Duration // neigh.*.retrans_time_ms
+
+	TCP TCPSysctl
+}
+
+// A TCPSysctl holds those of TCP (tcp(7)).
+type TCPSysctl struct {
+	tcp.Settings
+	MaxSYNBacklog   int  // tcp_max_syn_backlog
+	SYNCookies      int  // tcp_syncookies: 0 never, 1 when the backlog is full, 2 always
+	AbortOnOverflow bool // tcp_abort_on_overflow
 }
 
 // DefaultSysctl is a fresh Linux machine's.
@@ -58,6 +71,7 @@ func DefaultSysctl() Sysctl {
 		PingGroupRange:        [2]uint32{1, 0},
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
+		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1},
 	}
 }
 
@@ -72,6 +86,11 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		mtus: make(pathMTUs),
 	}
 	s.ids = s.rand.Uint32()
+	var key tcp.Key
+	for i := range key {
+		key[i] = byte(s.rand.Uint32())
+	}
+	s.tcp = newTCPLayer(key)
 	s.parts.init(s)
 	h.Carry = loop.Run
 	h.IfaceIndex, h.IfaceName = s.indexOf, s.nameOf
@@ -80,6 +99,12 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	lo.AddAddr(wire.AddrFrom16([16]byte{15: 1}), 128)
 	return s
 }
+
+// TCPCounters are those of all TCP sockets.
+func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
+
+// SetSysctl changes the settings.
+func (s *Stack) SetSysctl(c Sysctl) { s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings }
 
 // Close unplugs the host from its links, and forgets what waits for a time.
 func (s *Stack) Close() {

@@ -63,46 +63,9 @@ func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
 	return sum.Valid()
 }
 
-// udpFind is the socket that fits best, the latest of several. Those that share a port
-// by SO_REUSEPORT are chosen by the flow.
+// udpFind is the socket that a datagram is for.
 func (s *Stack) udpFind(h *header, u wire.UDP) *UDP {
-	list := s.udp[u.DstPort]
-	var best *UDP
-	score, shared := 0, uint64(0)
-	for i := len(list) - 1; i >= 0; i-- {
-		to := list[i]
-		n := to.takes(h, u.SrcPort)
-		switch {
-		case n > score:
-			best, score, shared = to, n, 1
-		case n == score && n > 0 && to.claim.share && best.claim.share && !to.connected:
-			shared++
-		}
-	}
-	if shared < 2 {
-		return best
-	}
-	k := s.flowHash(h, u) % shared
-	for _, to := range list {
-		if to.claim.share && to.takes(h, u.SrcPort) == score {
-			if k == 0 {
-				return to
-			}
-			k--
-		}
-	}
-	return best
-}
-
-// flowHash is the same for all datagrams of a flow (FNV-1a, from the host's seed).
-func (s *Stack) flowHash(h *header, u wire.UDP) uint64 {
-	var space [40]byte
-	b := append(h.src.Append(h.dst.Append(space[:0])), byte(u.SrcPort>>8), byte(u.SrcPort), byte(u.DstPort>>8), byte(u.DstPort))
-	k := s.seed ^ 14695981039346656037
-	for _, v := range b {
-		k = (k ^ uint64(v)) * 1099511628211
-	}
-	return k ^ k>>32
+	return pick(s, s.udp[u.DstPort], h, u.SrcPort, u.DstPort)
 }
 
 // udpToMany hands a multicast or broadcast datagram to every socket that takes it.

@@ -47,12 +47,12 @@ func number(field func(*Options) *int) option {
 	}
 }
 
-// guarded is o for the privileged alone.
-func guarded(o option) option {
+// guarded is o for the privileged alone; others get the error.
+func guarded(err syscall.Errno, o option) option {
 	set := o.set
 	o.set = func(s *Socket, v int) error {
 		if !s.Host.Privileged {
-			return syscall.EPERM
+			return err
 		}
 		return set(s, v)
 	}
@@ -87,7 +87,7 @@ var socketOptions map[int]option
 
 func init() {
 	socketOptions = map[int]option{
-		sockeye.SO_DEBUG.Name:        guarded(boolean(func(o *Options) *bool { return &o.Debug })),
+		sockeye.SO_DEBUG.Name:        guarded(syscall.EACCES, boolean(func(o *Options) *bool { return &o.Debug })),
 		sockeye.SO_REUSEADDR.Name:    boolean(func(o *Options) *bool { return &o.ReuseAddr }),
 		sockeye.SO_TYPE.Name:         readOnly(func(s *Socket) int { return int(s.Type) }),
 		sockeye.SO_DOMAIN.Name:       readOnly(func(s *Socket) int { return int(s.Family) }),
@@ -103,7 +103,7 @@ func init() {
 		sockeye.SO_TIMESTAMPNS.Name:  exclusive(func(o *Options) (on, off *bool) { return &o.TimestampNS, &o.Timestamp }),
 		sockeye.SO_PASSSEC.Name:      boolean(func(o *Options) *bool { return &o.PassSec }),
 		sockeye.SO_RXQ_OVFL.Name:     boolean(func(o *Options) *bool { return &o.RxqOvfl }),
-		sockeye.SO_MARK.Name:         guarded(number(func(o *Options) *int { return &o.Mark })),
+		sockeye.SO_MARK.Name:         guarded(syscall.EPERM, number(func(o *Options) *int { return &o.Mark })),
 		sockeye.SO_BUSY_POLL.Name:    number(func(o *Options) *int { return &o.BusyPoll }),
 		sockeye.SO_INCOMING_CPU.Name: number(func(o *Options) *int { return &o.IncomingCPU }),
 		sockeye.SO_REUSEPORT.Name:    boolean(func(o *Options) *bool { return &o.ReusePort }),
@@ -157,6 +157,15 @@ func init() {
 				return nil
 			},
 		},
+		sockeye.SO_SNDBUFFORCE.Name: guarded(syscall.EPERM, option{set: func(s *Socket, v int) error {
+			s.Opt.Sndbuf = doubled(max(v, 0), math.MaxInt32, minSndbuf)
+			s.Wake(sockeye.ForWrite)
+			return nil
+		}}),
+		sockeye.SO_RCVBUFFORCE.Name: guarded(syscall.EPERM, option{set: func(s *Socket, v int) error {
+			s.Opt.Rcvbuf = doubled(max(v, 0), math.MaxInt32, minRcvbuf)
+			return nil
+		}}),
 		sockeye.SO_RCVLOWAT.Name: {
 			get: func(s *Socket) int { return s.Opt.Rcvlowat },
 			set: func(s *Socket, v int) error {
@@ -244,6 +253,8 @@ func (s *Socket) GetSockopt(name int, val []byte) (int, error) {
 		return copy(val, encodeTimeval(s.Opt.Rcvtimeo)), nil
 	case sockeye.SO_SNDTIMEO.Name:
 		return copy(val, encodeTimeval(s.Opt.Sndtimeo)), nil
+	case sockeye.SO_TIMESTAMPING.Name: // C's struct so_timestamping
+		return copy(val, encodeInts(s.Opt.Timestamping, 0)), nil
 	}
 	o, ok := socketOptions[name]
 	if !ok || o.get == nil {
@@ -344,6 +355,3 @@ func PutBool(val []byte, v bool) (int, error) { return PutInt(val, b2i(v)) }
 func EncodeCredentials(c sockeye.Credentials) []byte {
 	return encodeInts(int(c.PID), int(c.UID), int(c.GID))
 }
-
-// Inherited is what of the options an accepted socket takes from its listener.
-func (o Options) Inherited() Options { return o }

@@ -239,3 +239,10 @@ func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
 		c.soft = errno(err)
 	}
 }
+
+// Over tells which directions are over for the user: reading, by the peer's FIN, SHUT_RD or the end of
+// the connection, and writing.
+func (c *Conn) Over() (read, write bool) { return c.is(rcvShutdown), c.is(sndShutdown) }
+
+// PeerDone tells whether the peer's FIN has come.
+func (c *Conn) PeerDone() bool { return c.is(finReceived) }

@@ -34,7 +34,7 @@ func TestClose(t *testing.T) {
 			101   ? state TIME-WAIT`},
 		{name: "passive close", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
-			0     > . 1 ack 2
+			0.004 > . 1 ack 2
 			0     ? state CLOSE-WAIT
 			0     ? eof true
 			0.1   write 10
@@ -123,7 +123,7 @@ func TestClose(t *testing.T) {
 			0.2   ? state CLOSED`},
 		{name: "RST in CLOSE-WAIT is EPIPE", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
-			0     > . 1 ack 2
+			0.004 > . 1 ack 2
 			0.1   < R 2
 			0.1   ? err EPIPE
 			0.1   write 1 = EPIPE`},
@@ -155,13 +155,13 @@ func TestClose(t *testing.T) {
 			0.1   ? err ECONNRESET`},
 		{name: "data across the FIN is a reset", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
-			0     > . 1 ack 2
+			0.004 > . 1 ack 2
 			0.1   < P. 1:12 ack 1 win 1000
 			0.1   > R 1
 			0.1   ? err EPIPE`},
 		{name: "data after the FIN is dropped", open: "mss 1000", script: `
 			0     < F. 1 ack 1 win 1000
-			0     > . 1 ack 2
+			0.004 > . 1 ack 2
 			0.1   < P. 2:12 ack 1 win 1000
 			0.1   ? unread 0
 			0.1   ? state CLOSE-WAIT`},
@@ -191,7 +191,6 @@ func TestClose(t *testing.T) {
 		{name: "LAST-ACK gives up after the orphan's retries", open: "mss 1000",
 			settings: func(s *tcp.Settings) { s.OrphanRetries = 1 }, script: `
 			0     < F. 1 ack 1 win 1000
-			0     > . 1 ack 2
 			0     close
 			0     > F. 1 ack 2
 			0.3   > F. 1 ack 2

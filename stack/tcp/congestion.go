@@ -30,6 +30,9 @@ func congestionNamed(name string) *congestion {
 	return nil
 }
 
+// HasCongestion tells whether there is a congestion control of that name.
+func HasCongestion(name string) bool { return congestionNamed(name) != nil }
+
 // Congestion is TCP_CONGESTION.
 func (c *Conn) Congestion() string { return c.cc.name }
 

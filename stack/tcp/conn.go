@@ -132,7 +132,7 @@ const (
 	dsackPending // a DSACK is to be sent
 	tlpRetrans   // the tail loss probe was a retransmission
 	synData      // Fast Open: our SYN carried data
-	synFastOpen  // Fast Open: the peer's SYN did
+	synFastOpen  // Fast Open: the peer's SYN did, or has taken ours
 	moreComing   // MSG_MORE, for this call
 )
 

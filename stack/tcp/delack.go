@@ -23,6 +23,7 @@ const (
 	delackMin    = 40 * Millisecond
 	delackMax    = 200 * Millisecond
 	maxQuickACKs = 16
+	tick         = 4 * Millisecond
 	defaultMSS   = 536
 	minMSS       = 88
 )
@@ -112,9 +113,8 @@ func (c *Conn) delayACK() {
 		}
 		ato = min(ato, most)
 	}
-	if ato = min(ato, delackMax); ato == 0 { // nothing but the FIN came
-		c.sendACK()
-		return
+	if ato = min(ato, delackMax); ato == 0 { // nothing but the FIN came: as soon as Linux's timer ticks
+		ato = tick
 	}
 	at := c.h.now + ato
 	if c.delackAt != 0 {

@@ -108,6 +108,7 @@ func (c *Conn) synAckFastOpen(s *Segment) {
 	if !c.is(synData) {
 		return
 	}
+	c.set(synFastOpen, c.fastOpen().dataTo.LessEq(c.sndUna))
 	if c.sndUna == c.iss+1 && c.rtx.len() > 0 && !c.rtx.at(0).is(everRetrans) {
 		c.h.TCPFastOpenActiveFail++
 		c.addSegs(c.rtx.at(0), -uint32(c.rtx.at(0).segs))

@@ -71,6 +71,9 @@ func (c *Conn) Info(now Time) (t sockeye.TCPInfo) {
 }
 
 func (c *Conn) infoOptions() (o uint8) {
+	if c.maxWnd == 0 { // nothing has come, and nothing is agreed on
+		return 0
+	}
 	for _, b := range []struct {
 		flag connFlags
 		bit  uint8

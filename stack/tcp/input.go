@@ -388,6 +388,7 @@ func (c *Conn) compact(p packet.Slice) {
 // peerFIN is the eighth step, the FIN bit.
 func (c *Conn) peerFIN() {
 	c.rcvNxt++
+	c.received++ // TCP_INFO counts it, as Linux does
 	c.flags |= finReceived | rcvShutdown
 	c.ackPending = true
 	c.dropOutOfOrder()

@@ -213,6 +213,16 @@ func (h *Host) DeferTimeouts(seconds int) (n uint8) {
 	return n
 }
 
+// DeferSeconds is how long so many timeouts take: TCP_DEFER_ACCEPT as getsockopt gives it.
+func (h *Host) DeferSeconds(n uint8) int {
+	wait, total := Time(initialRTO), Time(0)
+	for ; n > 0; n-- {
+		total += wait
+		wait = min(2*wait, h.RTOMax)
+	}
+	return int(total / Second)
+}
+
 func (r *Request) limited(h *Host, s *Segment) bool {
 	if r.oowAt != 0 && h.now-r.oowAt < h.InvalidRatelimit && s.Flags&SYN != 0 {
 		h.TCPACKSkipped++

@@ -23,9 +23,13 @@ func (c *Conn) Unread() int {
 	return n
 }
 
-// Unsent is what SIOCOUTQ and SIOCOUTQNSD give: bytes not acknowledged, and not sent.
+// Unsent is what SIOCOUTQ and SIOCOUTQNSD give: bytes not acknowledged, and not sent. The FIN counts.
 func (c *Conn) Unsent() (unacked, unsent int) {
-	return c.writeSeq.Diff(maxSeq(c.sndUna, c.iss+1)), c.writeSeq.Diff(maxSeq(c.sndNxt, c.iss+1))
+	end := c.writeSeq
+	if c.is(finQueued) {
+		end++
+	}
+	return end.Diff(maxSeq(c.sndUna, c.iss+1)), end.Diff(maxSeq(c.sndNxt, c.iss+1))
 }
 
 // EOF tells whether reads have come to the end: nothing is queued and nothing will come.
@@ -33,8 +37,11 @@ func (c *Conn) EOF() bool { return c.is(rcvShutdown) && c.unread() == 0 }
 
 // Readable tells whether a read would not wait.
 func (c *Conn) Readable() bool {
-	return c.unread() >= max(int(c.cfg.RcvLowat), 1) || c.is(rcvShutdown) || c.err != 0 ||
-		c.unread() > 0 && c.is(urgPending)
+	least := max(int(c.cfg.RcvLowat), 1)
+	if c.AtMark() && !c.cfg.OOBInline {
+		least++ // the urgent octet is not read in line
+	}
+	return c.unread() >= least || c.is(rcvShutdown) || c.err != 0
 }
 
 // span is how many bytes one read may take at offset off: it stops before the urgent mark, and

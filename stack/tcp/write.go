@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math/bits"
 	"syscall"
 
 	"sockeye/packet"
@@ -64,8 +65,10 @@ func (c *Conn) Write(now Time, p []byte, flags WriteFlags) (int, error) {
 		return 0, err
 	}
 	n := min(len(p), c.Room())
-	if n == 0 {
+	if n < len(p) || n == 0 {
 		c.flags |= wantSpace
+	}
+	if n == 0 {
 		return 0, nil
 	}
 	c.beforeWrite()
@@ -191,13 +194,20 @@ func (c *Conn) dropAcked() {
 	}
 }
 
+// segmentCost is the memory that Linux counts for a full segment: the payload with room for headers and
+// bookkeeping in a block of a power of two, and a struct sk_buff.
+func segmentCost(mss uint16) int {
+	const headers, shared, buff = 320, 320, 256
+	return 1<<bits.Len(uint(int(mss)+headers+shared-1)) + buff
+}
+
 // growSendBuffer lets the buffer hold two windows of data, as tcp_sndbuf_expand does.
 func (c *Conn) growSendBuffer() {
 	if c.is(userSndBuf) {
 		return
 	}
 	segs := max(c.cwnd, uint32(c.h.InitialWindow), uint32(c.reordering)+1)
-	want := 2 * uint64(segs) * 2 * uint64(c.mss)
+	want := 2 * uint64(segs) * uint64(segmentCost(max(c.peerMSS, c.mss)))
 	if want > uint64(c.cfg.SndBuf) {
 		c.cfg.SndBuf = int32(min(want, uint64(c.h.SndBufMax)))
 	}

@@ -21,6 +21,14 @@ func (s *Socket) Getsockopt(level, name int, val []byte) (int, error) {
 		return sock.PutBool(val, s.state == listening)
 	case sockeye.SO_PEERCRED.Name:
 		return copy(val, sock.EncodeCredentials(s.peerCred)), nil
+	case sockeye.SO_PEERGROUPS.Name:
+		if s.peerCred == noCred {
+			return 0, syscall.ENODATA
+		}
+		if len(val) < 4 {
+			return 0, syscall.ERANGE
+		}
+		return sock.PutInt(val, int(s.peerCred.GID))
 	case sockeye.SO_PEERNAME.Name:
 		if s.peer == nil {
 			return 0, syscall.ENOTCONN

@@ -186,7 +186,7 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	conn.Opt = l.Opt.Inherited()
+	conn.Opt.PassCred, conn.Opt.PassSec = l.Opt.PassCred, l.Opt.PassSec
 	conn.name = l.name
 	conn.join(s)
 	s.peerCred = l.peerCred

@@ -1,0 +1,135 @@
+package inet
+
+import (
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"sockeye/stack/tcp"
+	"sockeye/wire"
+)
+
+// A flow names a connection: the two addresses, and for link-local ones the link.
+type flow struct {
+	local, remote         wire.Addr
+	localPort, remotePort uint16
+	zone                  int32
+}
+
+// zoneOf is the zone of a flow to an address.
+func zoneOf(remote wire.Addr, ifindex int) int32 {
+	if needsScope(remote) {
+		return int32(ifindex)
+	}
+	return 0
+}
+
+// names is the flow for package tcp.
+func (f flow) names() tcp.Flow {
+	return tcp.Flow{
+		Local:  netip.AddrPortFrom(f.local.Netip(), f.localPort),
+		Remote: netip.AddrPortFrom(f.remote.Netip(), f.remotePort),
+	}
+}
+
+// A segmentTaker is whatever a flow has at this host: a connection, one whose handshake
+// is under way, or what is left of one.
+type segmentTaker interface {
+	// take handles a segment, and its payload.
+	take(h *header, g *tcp.Segment)
+}
+
+// A hold is what keeps a TCP port: a socket that is bound to it, or all connections of
+// one local address together.
+type hold struct {
+	claim  *claim
+	refs   int  // connections; 0: this is a socket's own
+	dialed bool // by connect alone: others may connect from the port as well
+}
+
+func (h *hold) claimed() *claim { return h.claim }
+
+// A tcpLayer is what the TCP sockets of a host share.
+type tcpLayer struct {
+	host      *tcp.Host
+	ports     ports[*hold]
+	listeners map[uint16][]*TCP
+	flows     map[flow]segmentTaker
+	cookies   fastOpenCookies
+
+	in      tcp.Segment        // scratch
+	connect tcp.ConnectOptions // scratch
+	child   tcp.Config         // scratch
+}
+
+func newTCPLayer(key tcp.Key) tcpLayer {
+	return tcpLayer{
+		host: tcp.NewHost(key), ports: make(ports[*hold]), listeners: make(map[uint16][]*TCP),
+		flows: make(map[flow]segmentTaker),
+	}
+}
+
+// share is a hold that a connection has together with others of the same claim.
+func (l *tcpLayer) share(c claim, dialed bool) *hold {
+	c.listens = false
+	for _, h := range l.ports[c.port] {
+		if h.refs > 0 && h.dialed == dialed && *h.claim == c {
+			h.refs++
+			return h
+		}
+	}
+	h := &hold{claim: &c, refs: 1, dialed: dialed}
+	l.ports.add(h)
+	return h
+}
+
+// drop gives a hold back.
+func (l *tcpLayer) drop(h *hold) {
+	if h.refs--; h.refs <= 0 {
+		l.ports.release(h)
+	}
+}
+
+// claimFlow makes sure that no other connection has the socket's flow, and gives it a
+// port if it has none (inet_hash_connect). A flow in TIME-WAIT may be taken over, from a
+// sequence number on.
+func (t *TCP) claimFlow() (from tcp.Seq, err error) {
+	l := &t.stack.tcp
+	f := t.key()
+	if t.claim.port != 0 {
+		f.localPort = t.claim.port
+		from, ok := l.free(f)
+		if !ok {
+			return 0, syscall.EADDRNOTAVAIL
+		}
+		return from, nil
+	}
+	low, high := t.portRange()
+	n := int(high) - int(low) + 1
+	start := t.stack.rand.IntN(n) // RFC 6056 section 3.3.1
+	for i := range n {
+		f.localPort = low + uint16((start+i)%n)
+		if slices.ContainsFunc(l.ports[f.localPort], func(h *hold) bool { return !h.dialed }) {
+			continue
+		}
+		if from, ok := l.free(f); ok {
+			t.claim.port = f.localPort
+			t.hold = l.share(t.claim, true)
+			return from, nil
+		}
+	}
+	return 0, syscall.EADDRNOTAVAIL
+}
+
+// free tells whether a connection may have the flow.
+func (l *tcpLayer) free(f flow) (from tcp.Seq, ok bool) {
+	switch old := l.flows[f].(type) {
+	case nil:
+		return 0, true
+	case *lingering:
+		if from, ok = old.tw.MayConnect(l.host, old.stack.now()); ok {
+			old.forget()
+		}
+	}
+	return from, ok
+}

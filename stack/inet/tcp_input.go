@@ -1,0 +1,263 @@
+package inet
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"sockeye"
+	"sockeye/event"
+	"sockeye/packet"
+	"sockeye/stack/tcp"
+	"sockeye/wire"
+)
+
+// tcpInput hands a segment to its connection or listener (tcp_v4_rcv). It takes over p.
+func (s *Stack) tcpInput(p *packet.Packet, h *header) {
+	l := &s.tcp
+	g := &l.in
+	if h.cast != unicast || !s.readTCP(p, h, g) {
+		p.Release()
+		return
+	}
+	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
+	if to := l.flows[f]; to != nil {
+		to.take(h, g)
+		return
+	}
+	if to := pick(s, l.listeners[g.DstPort], h, g.SrcPort, g.DstPort); to != nil {
+		to.called(f, h, g)
+		return
+	}
+	l.host.Reset(s.now(), g)
+	s.answerSegment(f)
+}
+
+// readTCP reads and checks the header, and moves the payload from p, which is released
+// if all is well.
+func (s *Stack) readTCP(p *packet.Packet, h *header, g *tcp.Segment) (ok bool) {
+	c := &s.Counters
+	if !p.Pullup(wire.TCPLen) {
+		c.TCPInErrs++
+		return false
+	}
+	if n := int(p.Header()[12]>>4) * 4; n > len(p.Header()) && !p.Pullup(n) {
+		c.TCPInErrs++
+		return false
+	}
+	if p.Sum == packet.SumUnknown && !tcpSum(p, h) {
+		c.TCPInErrs++
+		c.TCPInCsumErrors++
+		return false
+	}
+	var rest []byte
+	var err error
+	if g.TCP, rest, err = wire.ParseTCP(p.Header()); err != nil {
+		c.TCPInErrs++
+		return false
+	}
+	g.GSO, g.ECN, g.Conn = p.GSO.Size, h.tos.ECN(), nil
+	if len(rest) > 0 { // the packet came in pieces
+		g.Payload.Push(packet.Of(rest))
+	}
+	for _, b := range p.Take() {
+		g.Payload.Push(b)
+	}
+	p.Release()
+	return true
+}
+
+// tcpSum checks the checksum.
+func tcpSum(p *packet.Packet, h *header) bool {
+	b := p.Header()
+	sum := wire.PseudoSum(h.src, h.dst, wire.IPPROTO_TCP, p.Len()).Add(b)
+	at := len(b)
+	for _, sl := range p.Payload {
+		sum = sum.AddAt(at, sl.Bytes())
+		at += sl.Len()
+	}
+	return sum.Valid()
+}
+
+// take implements segmentTaker.
+func (t *TCP) take(h *header, g *tcp.Segment) {
+	if h.ttl < t.minTTL(h) { // IP_MINTTL (RFC 5082)
+		g.Payload.Release()
+		return
+	}
+	if t.Opt.Timestamp || t.Opt.TimestampNS {
+		t.stamp = time.Now().UnixNano()
+	}
+	now := t.stack.now()
+	t.conn.Input(now, g)
+	t.settle(now)
+}
+
+func (b *base) minTTL(h *header) uint8 {
+	if h.dst.Is4() {
+		return b.ip.minTTL
+	}
+	return uint8(b.ip.minHopCount)
+}
+
+// transmit sends what the connection has to send.
+func (t *TCP) transmit() {
+	s := t.stack
+	w, err := s.find(t.remote, t.way(t.remote))
+	if err != nil { // lost: it will be sent again, or time out
+		s.tcp.lose()
+		return
+	}
+	if w.mtu < t.conn.PathMTU() { // another connection to the same host has learned it
+		t.conn.SetPathMTU(w.mtu)
+	}
+	s.sendSegments(t.key(), t.packetHeader(w), w)
+}
+
+// packetHeader is the IP header of the socket's segments.
+func (b *base) packetHeader(w path) header {
+	h := header{src: b.claim.ip, dst: w.dst, proto: wire.IPPROTO_TCP, ttl: b.hops(w.dst, unicast), flow: b.flow & 0xfffff}
+	if w.dst.Is4() {
+		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options, b.ip.mtuDiscover != 0
+	} else {
+		h.tos = wire.TOS(max(0, b.ip.tclass))
+	}
+	return h
+}
+
+// answerSegment sends what a segment without a connection got for an answer.
+func (s *Stack) answerSegment(f flow) {
+	l := &s.tcp
+	if len(l.host.Out) == 0 {
+		return
+	}
+	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone)})
+	if err != nil {
+		l.lose()
+		return
+	}
+	h := header{src: f.local, dst: f.remote, proto: wire.IPPROTO_TCP, ttl: s.Sysctl.DefaultTTL, df: true}
+	if !f.remote.Is4() {
+		h.ttl = s.Sysctl.DefaultHopLimit
+	}
+	s.sendSegments(f, h, w)
+}
+
+// sendSegments sends the segments in Host.Out, which are all of one flow.
+func (s *Stack) sendSegments(f flow, h header, w path) {
+	out := s.tcp.host.Out
+	tos := h.tos
+	for i := range out {
+		g := &out[i]
+		g.SrcPort, g.DstPort = f.localPort, f.remotePort
+		p := packet.NewPacket()
+		p.GSO.Size = g.GSO
+		for _, b := range g.Payload.Slices() {
+			p.Append(b)
+		}
+		g.Payload.Forget()
+		g.Put(p.Push(g.TCP.Len()))
+		h.tos = tos.WithECN(g.ECN)
+		s.output(p, h, w)
+		g.Conn = nil
+	}
+	s.tcp.host.Out = out[:0]
+}
+
+// lose drops the segments in Host.Out.
+func (l *tcpLayer) lose() {
+	for i := range l.host.Out {
+		l.host.Out[i].Payload.Release()
+		l.host.Out[i].Conn = nil
+	}
+	l.host.Out = l.host.Out[:0]
+}
+
+// tcpError tells the connection that sent the segment which an error quotes (tcp_v4_err).
+func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
+	src, dst := q.Ports()
+	t, ok := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}].(*TCP)
+	if !ok {
+		return
+	}
+	seq, now := q.Seq(), s.now()
+	switch state := t.conn.State(); {
+	case e.errno == syscall.EMSGSIZE:
+		if t.discover() != sockeye.IP_PMTUDISC_DONT {
+			t.conn.PacketTooBig(now, int(e.info), seq)
+		}
+	default:
+		keep := t.recvErr(e.dst)
+		if keep && (state == tcp.SynSent || state == tcp.SynReceived) {
+			e.port, e.payload = dst, slices.Clone(q.Payload)
+			t.errors.put(e)
+		}
+		t.conn.Unreachable(now, e.errno, seq, keep)
+	}
+	t.settle(now)
+}
+
+// discover is IP_MTU_DISCOVER of the version of IP that is in use.
+func (t *TCP) discover() int {
+	if t.remote.Is4() {
+		return t.ip.mtuDiscover
+	}
+	return t.ip.mtuDiscover6
+}
+
+// A lingering is a flow in TIME-WAIT, or in FIN-WAIT-2 without a user.
+type lingering struct {
+	flow
+	stack *Stack
+	tw    tcp.TimeWait
+	hold  *hold
+	timer event.Event
+}
+
+// linger leaves what is left of a connection in its place.
+func (s *Stack) linger(t *TCP) {
+	w, _ := t.conn.TimeWait()
+	c := t.claim
+	c.port = t.port
+	k := &lingering{flow: t.key(), stack: s, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
+	k.timer.Handler = k
+	s.tcp.flows[k.flow] = k
+	s.loop.At(event.Time(w.Deadline), &k.timer)
+}
+
+func (k *lingering) forget() {
+	l := &k.stack.tcp
+	delete(l.flows, k.flow)
+	l.drop(k.hold)
+	k.stack.loop.Cancel(&k.timer)
+}
+
+// take implements segmentTaker.
+func (k *lingering) take(h *header, g *tcp.Segment) {
+	s := k.stack
+	due := k.tw.Deadline
+	switch verdict, next := k.tw.Input(s.tcp.host, s.now(), g); verdict {
+	case tcp.Forget:
+		k.forget()
+	case tcp.Reuse:
+		to := pick(s, s.tcp.listeners[g.DstPort], h, g.SrcPort, g.DstPort)
+		if to == nil {
+			g.Payload.Release()
+			return
+		}
+		k.forget()
+		to.synFrom(k.flow, h, g, next)
+		return
+	}
+	s.answerSegment(k.flow)
+	if k.tw.Deadline != due {
+		s.loop.At(event.Time(k.tw.Deadline), &k.timer)
+	}
+}
+
+// Handle implements event.Handler: the time is over.
+func (k *lingering) Handle(event.Time, any) {
+	k.stack.host.Lock()
+	defer k.stack.host.Unlock()
+	k.forget()
+}

@@ -1,0 +1,236 @@
+package inet
+
+import (
+	"syscall"
+	"time"
+
+	"sockeye"
+	"sockeye/stack/sock"
+	"sockeye/stack/tcp"
+)
+
+// Sendmsg is sendmsg(2), tcp_sendmsg.
+func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	m.N = 0
+	if flags&sockeye.MSG_FASTOPEN != 0 || t.opt.deferred {
+		if done, err := t.sendEarly(m, flags); done || err != nil {
+			return err
+		}
+	}
+	if err := t.sendable(); err != nil {
+		return err
+	}
+	if err := t.checkControl(m); err != nil {
+		return err
+	}
+	now := t.stack.now()
+	n := m.Len()
+	for _, b := range skip(m.Buffers, m.N) {
+		var how tcp.WriteFlags
+		if flags&sockeye.MSG_MORE != 0 || m.N+len(b) < n {
+			how = tcp.More
+		} else if flags&sockeye.MSG_OOB != 0 && len(b) > 0 {
+			how = tcp.Urgent
+		}
+		k, err := t.conn.Write(now, b, how)
+		if m.N += k; err != nil || k < len(b) {
+			break
+		}
+	}
+	t.settle(now)
+	if m.N == 0 && n > 0 {
+		return syscall.EAGAIN
+	}
+	return nil
+}
+
+// sendable is the error of a send in the state that the socket is in, if any.
+func (t *TCP) sendable() error {
+	switch {
+	case t.Err != 0:
+		return t.TakeError()
+	case t.state() == tcp.SynSent, t.state() == tcp.SynReceived && !t.opt.early:
+		return syscall.EAGAIN
+	case t.conn == nil, t.shut()&sock.SendShutdown != 0:
+		return syscall.EPIPE
+	}
+	return nil
+}
+
+// checkControl checks ancillary data: that of other levels is passed over
+// (sock_cmsg_send).
+func (t *TCP) checkControl(m *sockeye.Message) error {
+	if len(m.Control) == 0 {
+		return nil
+	}
+	if !wellFormed(m.Control) {
+		return syscall.EINVAL
+	}
+	for c := range sockeye.ControlMessages(m.Control) {
+		if c.Level == sockeye.SOL_SOCKET {
+			if err := t.wishSocket(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// skip is the buffers without their first n bytes.
+func skip(buffers [][]byte, n int) [][]byte {
+	for i, b := range buffers {
+		if n < len(b) && n > 0 {
+			return append([][]byte{b[n:]}, buffers[i+1:]...)
+		}
+		if n == 0 {
+			return buffers[i:]
+		}
+		n -= len(b)
+	}
+	return nil
+}
+
+// Recvmsg is recvmsg(2), tcp_recvmsg.
+func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	switch {
+	case flags&sockeye.MSG_ERRQUEUE != 0:
+		return t.receiveError(m, flags)
+	case t.state() == tcp.Listen:
+		return syscall.ENOTCONN
+	case flags&sockeye.MSG_OOB != 0:
+		return t.recvUrgent(m, flags)
+	case t.conn == nil:
+		return t.nothing()
+	}
+	now := t.stack.now()
+	for i, b := range m.Buffers {
+		if i > 0 && m.N > 0 && t.conn.AtMark() { // a receive stops at the mark
+			break
+		}
+		n := t.recvInto(now, m, b, flags)
+		if m.N += n; n < len(b) {
+			break
+		}
+	}
+	t.settle(now)
+	if m.N == 0 && (m.Len() > 0 || t.conn.Unread() == 0) {
+		return t.nothing()
+	}
+	if t.Opt.PeekOff >= 0 {
+		if flags&sockeye.MSG_PEEK != 0 {
+			t.Opt.PeekOff += m.N
+		} else {
+			t.Opt.PeekOff = max(0, t.Opt.PeekOff-m.N)
+		}
+	}
+	t.tell(m)
+	return nil
+}
+
+// recvInto receives into one buffer. MSG_TRUNC leaves it as it is.
+func (t *TCP) recvInto(now tcp.Time, m *sockeye.Message, b []byte, flags sockeye.MsgFlags) (n int) {
+	switch {
+	case flags&sockeye.MSG_PEEK != 0:
+		off := max(0, t.Opt.PeekOff) + m.N
+		if flags&sockeye.MSG_TRUNC != 0 {
+			return min(len(b), max(0, t.conn.Unread()-off))
+		}
+		n, _ = t.conn.Peek(b, off)
+	case flags&sockeye.MSG_TRUNC != 0:
+		n, _ = t.conn.Discard(now, len(b))
+	default:
+		n, _ = t.conn.Read(now, b)
+	}
+	return n
+}
+
+// nothing is how a receive answers when there is no data.
+func (t *TCP) nothing() error {
+	switch {
+	case t.conn != nil && t.conn.PeerDone():
+		return nil
+	case t.Err != 0:
+		return t.TakeError()
+	case t.shut()&sock.RcvShutdown != 0:
+		return nil
+	case t.state() == tcp.Closed && !t.opt.deferred:
+		return syscall.ENOTCONN
+	}
+	return syscall.EAGAIN
+}
+
+// recvUrgent is tcp_recv_urg.
+func (t *TCP) recvUrgent(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	if t.conn == nil {
+		return syscall.EINVAL
+	}
+	b, err := t.conn.ReadUrgent(flags&sockeye.MSG_PEEK != 0)
+	switch {
+	case err == syscall.EAGAIN && t.shut()&sock.RcvShutdown != 0:
+		return nil
+	case err != nil:
+		return err
+	}
+	m.Flags |= sockeye.MSG_OOB
+	for _, to := range m.Buffers {
+		if len(to) > 0 {
+			to[0], m.N = b, 1
+			return nil
+		}
+	}
+	m.Flags |= sockeye.MSG_TRUNC
+	return nil
+}
+
+// tell adds the ancillary data that the socket asked for.
+func (t *TCP) tell(m *sockeye.Message) {
+	if !t.opt.inq && !t.Opt.Timestamp && !t.Opt.TimestampNS {
+		return
+	}
+	c := sock.ControlOf(m)
+	if t.stamp != 0 {
+		t.TellTime(&c, time.Unix(0, t.stamp))
+	}
+	if t.opt.inq {
+		c.AddInt(sockeye.SOL_TCP, tcpCmInq, t.conn.Unread())
+	}
+	c.Done()
+}
+
+const tcpCmInq = 36 // TCP_CM_INQ
+
+// Ioctl is tcp_ioctl.
+func (t *TCP) Ioctl(req uint) (int, error) {
+	state := t.state()
+	switch req {
+	case siocatmark:
+		return b2i(t.conn != nil && state != tcp.Listen && t.conn.AtMark()), nil
+	case siocinq, siocoutq, siocoutqnsd:
+	default:
+		return 0, syscall.ENOTTY
+	}
+	switch {
+	case state == tcp.Listen:
+		return 0, syscall.EINVAL
+	case t.conn == nil:
+		return t.stale * b2i(req == siocoutq), nil
+	case state == tcp.SynSent || state == tcp.SynReceived:
+		return 0, nil
+	case req == siocinq:
+		return t.conn.Unread(), nil
+	}
+	unacked, unsent := t.conn.Unsent()
+	if req == siocoutqnsd {
+		return unsent, nil
+	}
+	if t.status == connecting && state == tcp.Closed {
+		unacked++ // the SYN
+	}
+	return unacked, nil
+}
+
+// More requests of ioctl(2).
+const (
+	siocatmark  = 0x8905
+	siocoutqnsd = 0x894b
+)
