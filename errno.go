@@ -15,7 +15,6 @@ var errnoNames = map[syscall.Errno]string{
 	syscall.ESPIPE: "ESPIPE", syscall.EROFS: "EROFS", syscall.EPIPE: "EPIPE", syscall.EDOM: "EDOM",
 	syscall.ERANGE: "ERANGE", syscall.ENAMETOOLONG: "ENAMETOOLONG", syscall.ENOSYS: "ENOSYS",
 	syscall.ELOOP: "ELOOP", syscall.EPROTO: "EPROTO", syscall.EOVERFLOW: "EOVERFLOW",
-	syscall.ENODATA:  "ENODATA",
 	syscall.ENOTSOCK: "ENOTSOCK", syscall.EDESTADDRREQ: "EDESTADDRREQ", syscall.EMSGSIZE: "EMSGSIZE",
 	syscall.EPROTOTYPE: "EPROTOTYPE", syscall.ENOPROTOOPT: "ENOPROTOOPT",
 	syscall.EPROTONOSUPPORT: "EPROTONOSUPPORT", syscall.ESOCKTNOSUPPORT: "ESOCKTNOSUPPORT",

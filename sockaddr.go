@@ -129,7 +129,7 @@ func (sa Sockaddr) AppendBytes(b []byte) []byte {
 }
 
 // IsZero tells whether sa is no address at all.
-func (sa Sockaddr) IsZero() bool { return sa == Sockaddr{} }
+func (sa Sockaddr) IsZero() bool { return sa.family == AF_UNSPEC && sa.port == 0 && !sa.raw }
 
 // Family is sa_family.
 func (sa Sockaddr) Family() Family { return sa.family }

@@ -232,7 +232,7 @@ func (a *Address) setHost(s string, sch scheme, host string) error {
 		return a.setIP(s, sch, ip, bare)
 	case bare != "" && strings.Trim(bare, "0123456789.") == "":
 		return &Error{s, bare + " is not an IPv4 address, which is four numbers from 0 to 255", ""}
-	case strings.ContainsFunc(bare, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"%?#[]\@`, r) }):
+	case strings.ContainsFunc(bare, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"%?#[]\@:`, r) }):
 		return &Error{s, strconv.Quote(bare) + " is not a host's name", ""}
 	}
 	a.Host = bare

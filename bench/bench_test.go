@@ -74,14 +74,6 @@ func TestEveryLoadGivesSaneRows(t *testing.T) {
 	}
 }
 
-func TestRoundTripsAllocateNothing(t *testing.T) {
-	for _, r := range rows(t, "-peers", "none", "tcp-pingpong") {
-		if r.Metric == "allocs/call" && r.Median > 0.01 { // the runtime's own
-			t.Errorf("%v allocations a call", r.Median)
-		}
-	}
-}
-
 func TestRatioIsOfOneRound(t *testing.T) {
 	tt := &test{
 		name:    "work",

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sockeye"
@@ -30,6 +31,7 @@ type queue struct {
 	interrupted bool // the leader is to leave
 	deadline    time.Time
 	followers   []*follower
+	following   atomic.Int32 // how many there are, for who does not hold mu
 }
 
 type follower struct {
@@ -69,6 +71,9 @@ func (q *queue) init(ep *endpoint, event sockeye.Events, park func(func(fd uintp
 func (q *queue) tryLeader() bool {
 	if q.leader.Try() {
 		return true
+	}
+	if q.following.Load() == 0 { // who comes later tries for itself
+		return false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -117,6 +122,7 @@ func (q *queue) wait(w sockeye.Waiter) error {
 func (q *queue) follow(w sockeye.Waiter) (done bool, err error) {
 	f := &follower{bell: make(chan struct{}, 1)}
 	q.followers = append(q.followers, f)
+	q.following.Add(1)
 	deadline := w.Deadline()
 	q.mu.Unlock()
 
@@ -167,6 +173,7 @@ func (q *queue) leave(f *follower) {
 	defer q.mu.Unlock()
 	if i := slices.Index(q.followers, f); i >= 0 {
 		q.followers = slices.Delete(q.followers, i, i+1)
+		q.following.Add(-1)
 		return
 	}
 	q.callNext()
@@ -177,6 +184,7 @@ func (q *queue) callNext() {
 	if q.leader == nil && len(q.followers) > 0 {
 		f := q.followers[0]
 		q.followers = q.followers[1:]
+		q.following.Add(-1)
 		f.call(lead)
 	}
 }
@@ -193,27 +201,31 @@ func (q *queue) interrupt() {
 		f.call(leave)
 	}
 	q.followers = nil
+	q.following.Store(0)
 }
 
 // Wait waits in the direction's queue.
 func (ep *endpoint) Wait(d sockeye.Direction, w sockeye.Waiter) error {
+	unixSend := false
+	if d == sockeye.ForWrite || ep.file.Load() == nil { // sending seldom has to wait, receiving mostly
+		to, connecting := w.Target()
+		unixSend = ep.family == sockeye.AF_UNIX && d == sockeye.ForWrite && !to.IsZero()
+		if !unixSend {
+			if done, err := ep.tryFirst(w, connecting); done {
+				return err
+			}
+		}
+	}
 	if !ep.use() {
 		return net.ErrClosed
 	}
 	defer ep.release()
-	to, connecting := w.Target()
-	if ep.family == sockeye.AF_UNIX && d == sockeye.ForWrite {
-		switch {
-		case connecting:
+	if unixSend {
+		to, connecting := w.Target()
+		if connecting {
 			return ep.waitUnixConnect(to, w)
-		case !to.IsZero():
-			return ep.waitUnixSend(to, w)
 		}
-	}
-	if ep.file.Load() == nil || d == sockeye.ForWrite { // sending seldom has to wait, receiving mostly
-		if done, err := tryFirst(w, connecting); done {
-			return err
-		}
+		return ep.waitUnixSend(to, w)
 	}
 	return ep.park(d, w)
 }
@@ -230,8 +242,11 @@ func (ep *endpoint) park(d sockeye.Direction, w sockeye.Waiter) error {
 
 // tryFirst makes the call without the price of the queue, or of a registration
 // with the poller.
-func tryFirst(w sockeye.Waiter, connecting bool) (done bool, err error) {
+func (ep *endpoint) tryFirst(w sockeye.Waiter, connecting bool) (done bool, err error) {
 	if d := w.Deadline(); !d.IsZero() && !time.Now().Before(d) {
+		if ep.uses.Load()&closedBit != 0 {
+			return true, net.ErrClosed
+		}
 		return true, os.ErrDeadlineExceeded
 	}
 	// On loopback the handshake is over when connect(2) returns EINPROGRESS.

@@ -149,23 +149,6 @@ func TestNamesAreTheHostsOwn(t *testing.T) {
 	})
 }
 
-func TestADatagramAllocatesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	h := stack.NewHost(stack.Config{})
-	defer h.Close()
-	server, client := udp(h, sockeye.AF_INET, "127.0.0.1", 7000), udp(h, sockeye.AF_INET, "127.0.0.1", 7001)
-	client.Connect(at("127.0.0.1", 7000))
-	buf := make([]byte, 64)
-	if n := testing.AllocsPerRun(1000, func() {
-		client.Send(buf, 0)
-		server.Recv(buf, 0)
-	}); n >= 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
 	ports := func(seed uint64) (list []uint16) {
 		h := stack.NewHost(stack.Config{Seed: seed})

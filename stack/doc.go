@@ -2,8 +2,8 @@
 // sockets answer as Linux's do, without a system call. It runs inside a test,
 // also in a testing/synctest bubble.
 //
-// A [Host] has unix sockets, and of IPv4 and IPv6 UDP, ICMP echo ("ping") and raw
-// sockets. SOCK_STREAM of AF_INET and AF_INET6 is not there yet: EPROTONOSUPPORT.
+// A [Host] has unix sockets, and of IPv4 and IPv6 TCP, UDP, ICMP echo ("ping") and raw
+// sockets. Every scenario of package conformance gives the transcript that the kernel gave.
 //
 // Hosts reach each other over ports of package link that share one order of events
 // (package event). On a link without delay, what a call sends has arrived when the call

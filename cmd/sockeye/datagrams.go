@@ -114,6 +114,7 @@ func (c *correspondence) input(ctx context.Context) {
 			c.answer(ctx, buf[:n], to)
 		}
 		if err != nil {
+			c.l.a.inputFailed(err)
 			return
 		}
 	}

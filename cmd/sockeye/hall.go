@@ -39,6 +39,13 @@ func (h *hall) serve(ctx context.Context, conn *sockeye.Socket, peer string) err
 	return err
 }
 
+// inputFailed tells why input has ended, unless that was its end.
+func (a *app) inputFailed(err error) {
+	if err != io.EOF {
+		a.console.event(event{Error: "standard input: " + oneLine(err.Error())})
+	}
+}
+
 func (h *hall) enter(j *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,9 +106,7 @@ func (h *hall) input(ctx context.Context) {
 			}
 		}
 		if err != nil {
-			if err != io.EOF {
-				h.a.console.event(event{Error: "standard input: " + oneLine(err.Error())})
-			}
+			h.a.inputFailed(err)
 			break
 		}
 	}

@@ -290,6 +290,26 @@ func TestInputIsNotReadBeforeAnybodyIsThere(t *testing.T) {
 	}
 }
 
+func TestInputThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"tcp4://127.0.0.1:0", "udp4://127.0.0.1:0"} {
+		dir, err := os.Open(t.TempDir()) // which can't be read as a file
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(os.Args[0], "listen", "--keep", at)
+		cmd.Stdin = dir
+		l := start(t, cmd)
+		dir.Close()
+		c := run(t, "connect", l.listening())
+		c.write("hello")
+		l.err.await(t, "sockeye: standard input: ")
+		l.out.await(t, "hello")
+		l.signal(os.Interrupt)
+		l.ends(0, "hello")
+	}
+}
+
 func TestCtrlCEndsAServiceWhoseProgramsAllRun(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0], "listen", "--exec", "exec sleep 600", "udp4://127.0.0.1:0")
