@@ -70,16 +70,8 @@ func (d *Descriptor) enter() bool {
 	return true
 }
 
-// leave ends a call: it unlocks the host, and the caller carries what was sent.
-func (d *Descriptor) leave() {
-	h := d.base.Host
-	pending := h.Pending
-	h.Pending = false
-	h.Unlock()
-	if pending {
-		h.Carry()
-	}
-}
+// leave ends a call.
+func (d *Descriptor) leave() { d.base.Host.Leave() }
 
 // Close gives the number back and, if no other descriptor names the socket,
 // ends it.

@@ -39,6 +39,16 @@ type Host struct {
 // Lock locks the host.
 func (h *Host) Lock() { h.mu.Lock() }
 
+// Leave unlocks the host, and the caller carries what was sent.
+func (h *Host) Leave() {
+	pending := h.Pending
+	h.Pending = false
+	h.Unlock()
+	if pending {
+		h.Carry()
+	}
+}
+
 // takeMessage gives a message for a call with one buffer, and giveMessage takes it back. The
 // host is locked.
 func (h *Host) takeMessage(p []byte) *sockeye.Message {
