@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/packet"
 	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 )
@@ -32,16 +33,51 @@ func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		} else if flags&sockeye.MSG_OOB != 0 && len(b) > 0 {
 			how = tcp.Urgent
 		}
-		k, err := t.conn.Write(now, b, how)
-		if m.N += k; err != nil || k < len(b) {
+		k := t.write(now, b, how)
+		if m.N += k; k < len(b) {
 			break
 		}
 	}
-	t.settle(now)
+	if t.conn != nil {
+		t.settle(now)
+	}
 	if m.N == 0 && n > 0 {
 		return syscall.EAGAIN
 	}
 	return nil
+}
+
+// outside is from how many bytes on a copy is made with the host unlocked.
+const outside = 8 << 10
+
+// write takes what there is room for into the send buffer. Others may use the host, and the
+// socket, while it copies.
+func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
+	c, h := t.conn, t.Host
+	for n < len(b) {
+		rest := b[n:]
+		k := min(len(rest), c.Room(), packet.MaxPooled)
+		if k < outside {
+			k, _ = c.Write(now, rest, how)
+			return n + k
+		}
+		last := how
+		if k < len(rest) {
+			last = tcp.More
+		}
+		h.Leave()
+		s := packet.Of(rest[:k])
+		h.Lock()
+		if ok, _ := c.Push(now, s, last); !ok {
+			s.Release()
+			return n
+		}
+		n += k
+		if t.conn == c {
+			t.settle(now)
+		}
+	}
+	return n
 }
 
 // sendable is the error of a send in the state that the socket is in, if any.
@@ -102,18 +138,20 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	case t.conn == nil:
 		return t.nothing()
 	}
-	now := t.stack.now()
+	now, c := t.stack.now(), t.conn
 	for i, b := range m.Buffers {
-		if i > 0 && m.N > 0 && t.conn.AtMark() { // a receive stops at the mark
+		if i > 0 && m.N > 0 && c.AtMark() { // a receive stops at the mark
 			break
 		}
-		n := t.recvInto(now, m, b, flags)
+		n := t.read(now, c, m.N, b, flags)
 		if m.N += n; n < len(b) {
 			break
 		}
 	}
-	t.settle(now)
-	if m.N == 0 && (m.Len() > 0 || t.conn.Unread() == 0) {
+	if t.conn == c {
+		t.settle(now)
+	}
+	if m.N == 0 && (m.Len() > 0 || c.Unread() == 0) {
 		return t.nothing()
 	}
 	if t.Opt.PeekOff >= 0 {
@@ -123,23 +161,34 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 			t.Opt.PeekOff = max(0, t.Opt.PeekOff-m.N)
 		}
 	}
-	t.tell(m)
+	t.tell(m, c)
 	return nil
 }
 
-// recvInto receives into one buffer. MSG_TRUNC leaves it as it is.
-func (t *TCP) recvInto(now tcp.Time, m *sockeye.Message, b []byte, flags sockeye.MsgFlags) (n int) {
+// read receives into one buffer, behind so many bytes in others. MSG_TRUNC leaves it as it
+// is.
+func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockeye.MsgFlags) (n int) {
 	switch {
 	case flags&sockeye.MSG_PEEK != 0:
-		off := max(0, t.Opt.PeekOff) + m.N
+		off := max(0, t.Opt.PeekOff) + before
 		if flags&sockeye.MSG_TRUNC != 0 {
-			return min(len(b), max(0, t.conn.Unread()-off))
+			return min(len(b), max(0, c.Unread()-off))
 		}
-		n, _ = t.conn.Peek(b, off)
+		n, _ = c.Peek(b, off)
 	case flags&sockeye.MSG_TRUNC != 0:
-		n, _ = t.conn.Discard(now, len(b))
+		n, _ = c.Discard(now, len(b))
+	case min(len(b), c.Unread()) < outside:
+		n, _ = c.Read(now, b)
 	default:
-		n, _ = t.conn.Read(now, b)
+		var list packet.List
+		n, _ = c.Take(now, &list, len(b))
+		if t.conn == c {
+			t.settle(now)
+		}
+		t.Host.Leave()
+		list.CopyTo(b, 0)
+		list.Release()
+		t.Host.Lock()
 	}
 	return n
 }
@@ -183,7 +232,7 @@ func (t *TCP) recvUrgent(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 // tell adds the ancillary data that the socket asked for.
-func (t *TCP) tell(m *sockeye.Message) {
+func (t *TCP) tell(m *sockeye.Message, conn *tcp.Conn) {
 	if !t.opt.inq && !t.Opt.Timestamp && !t.Opt.TimestampNS {
 		return
 	}
@@ -192,7 +241,7 @@ func (t *TCP) tell(m *sockeye.Message) {
 		t.TellTime(&c, time.Unix(0, t.stamp))
 	}
 	if t.opt.inq {
-		c.AddInt(sockeye.SOL_TCP, tcpCmInq, t.conn.Unread())
+		c.AddInt(sockeye.SOL_TCP, tcpCmInq, conn.Unread())
 	}
 	c.Done()
 }

@@ -2,6 +2,7 @@ package sock
 
 import (
 	"net"
+	"sync/atomic"
 	"syscall"
 
 	"sockeye"
@@ -38,7 +39,7 @@ type Descriptor struct {
 	file   File
 	base   *Socket
 	fd     int
-	closed bool
+	closed atomic.Bool
 }
 
 // Open gives an open socket a descriptor, or EMFILE. The host is locked.
@@ -62,23 +63,15 @@ func (d *Descriptor) Descriptor() int { return d.fd }
 // host not locked.
 func (d *Descriptor) enter() bool {
 	d.base.Host.Lock()
-	if d.closed {
+	if d.closed.Load() {
 		d.base.Host.Unlock()
 		return false
 	}
 	return true
 }
 
-// leave ends a call: it unlocks the host, and the caller carries what was sent.
-func (d *Descriptor) leave() {
-	h := d.base.Host
-	pending := h.Pending
-	h.Pending = false
-	h.Unlock()
-	if pending {
-		h.Carry()
-	}
-}
+// leave ends a call.
+func (d *Descriptor) leave() { d.base.Host.Leave() }
 
 // Close gives the number back and, if no other descriptor names the socket,
 // ends it.
@@ -87,7 +80,7 @@ func (d *Descriptor) Close() error {
 		return net.ErrClosed
 	}
 	defer d.leave()
-	d.closed = true
+	d.closed.Store(true)
 	d.base.Host.dropDescriptor(d.fd)
 	d.base.WakeAll()
 	Drop(d.file)
@@ -190,21 +183,16 @@ func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
 	return d.file.Ready() & (events | sockeye.POLLERR | sockeye.POLLHUP)
 }
 
-// one gives the host's scratch message with one buffer. The host is locked.
-func (d *Descriptor) one(p []byte) *sockeye.Message {
-	m := &d.base.Host.message
-	m.Buffers = append(m.Buffers[:0], p)
-	return m
-}
-
 func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) (int, error) {
 	if !d.enter() {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()
-	m := d.one(p)
+	h := d.base.Host
+	m := h.takeMessage(p)
 	m.Name, m.N = to, 0
 	err := d.file.Sendmsg(m, flags)
+	h.giveMessage(m)
 	return m.N, err
 }
 
@@ -218,8 +206,10 @@ func (d *Descriptor) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.So
 		return 0, sockeye.Sockaddr{}, net.ErrClosed
 	}
 	defer d.leave()
-	m := d.one(p)
+	h := d.base.Host
+	m := h.takeMessage(p)
 	err := d.receive(m, flags)
+	h.giveMessage(m)
 	return m.N, m.Name, err
 }
 

@@ -9,7 +9,7 @@ import (
 // A Host is what sockets share with the host that they are on. Its lock
 // guards all of them.
 type Host struct {
-	sync.Mutex
+	mu sync.Mutex
 
 	Sysctl Sysctl
 	// Credentials are whom the host's programs run as.
@@ -31,8 +31,40 @@ type Host struct {
 	fds  []bool // descriptors in use
 	free int    // the lowest that may be free
 
-	wakes   []chan struct{} // to park on, not in use
-	message sockeye.Message // scratch for calls with one buffer
+	wakes    sync.Pool       // channels to park on
+	woken    []chan struct{} // of calls to be woken at Unlock
+	messages []*sockeye.Message
+}
+
+// Lock locks the host.
+func (h *Host) Lock() { h.mu.Lock() }
+
+// Leave unlocks the host, and the caller carries what was sent.
+func (h *Host) Leave() {
+	pending := h.Pending
+	h.Pending = false
+	h.Unlock()
+	if pending {
+		h.Carry()
+	}
+}
+
+// takeMessage gives a message for a call with one buffer, and giveMessage takes it back. The
+// host is locked.
+func (h *Host) takeMessage(p []byte) *sockeye.Message {
+	var m *sockeye.Message
+	if n := len(h.messages); n > 0 {
+		m, h.messages = h.messages[n-1], h.messages[:n-1]
+	} else {
+		m = new(sockeye.Message)
+	}
+	m.Buffers = append(m.Buffers[:0], p)
+	return m
+}
+
+func (h *Host) giveMessage(m *sockeye.Message) {
+	m.Buffers[0] = nil
+	h.messages = append(h.messages, m)
 }
 
 // A Sysctl holds the settings that an administrator can change, named as in

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -12,35 +14,28 @@ import (
 
 // A waitlist holds the calls that wait for one direction of a socket.
 type waitlist struct {
-	happened    uint64 // counts events, so that one between Try and parking is seen
-	interrupted uint64 // counts interruptions
+	happened    atomic.Uint64 // counts events, so that one between Try and parking is seen
+	interrupted atomic.Uint64 // counts interruptions
 	parked      []chan struct{}
 }
 
-// wake tells all that something happened. Each channel has room for one token:
-// who has one already will look anyway.
-func (l *waitlist) wake() {
-	l.happened++
-	for _, c := range l.parked {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
-}
-
 func (l *waitlist) leave(c chan struct{}) {
-	for i, d := range l.parked {
-		if c == d {
-			l.parked = append(l.parked[:i], l.parked[i+1:]...)
-			return
-		}
+	if i := slices.Index(l.parked, c); i >= 0 {
+		l.parked = slices.Delete(l.parked, i, i+1)
 	}
 }
 
-// Wake makes the calls that wait in the direction try again. The host is
-// locked.
-func (s *Socket) Wake(d sockeye.Direction) { s.waits[d].wake() }
+// Wake makes the calls that wait in the direction try again, once the host is unlocked.
+// The host is locked.
+func (s *Socket) Wake(d sockeye.Direction) {
+	l := &s.waits[d]
+	l.happened.Add(1)
+	if len(l.parked) > 0 {
+		s.Host.woken = append(s.Host.woken, l.parked...)
+		clear(l.parked)
+		l.parked = l.parked[:0]
+	}
+}
 
 // WakeAll is Wake both ways.
 func (s *Socket) WakeAll() {
@@ -50,83 +45,85 @@ func (s *Socket) WakeAll() {
 
 // Wait is what sockeye.Endpoint asks for.
 func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
-	s := fd.base
-	l := &s.waits[d]
-	s.Host.Lock()
-	interrupted := l.interrupted
-	s.Host.Unlock()
+	l := &fd.base.waits[d]
+	interrupted := l.interrupted.Load()
 	deadline := w.Deadline() // after which a change is an interruption
-
-	var timer *time.Timer
-	var timeout <-chan time.Time
-	var wake chan struct{}
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
 	for {
-		s.Host.Lock()
-		happened := l.happened
-		closed := fd.closed
-		s.Host.Unlock()
+		happened := l.happened.Load()
 		switch {
-		case closed:
+		case fd.closed.Load():
 			return net.ErrClosed
 		case !deadline.IsZero() && !time.Now().Before(deadline):
 			return os.ErrDeadlineExceeded
 		case w.Try():
 			return nil
 		}
-
-		s.Host.Lock()
-		switch {
-		case l.interrupted != interrupted:
-			s.Host.Unlock()
+		if l.interrupted.Load() != interrupted {
 			return sockeye.ErrInterrupted
-		case l.happened != happened || fd.closed:
-			s.Host.Unlock()
-			continue
 		}
-		if wake == nil {
-			wake = s.Host.takeWake()
-		}
-		l.parked = append(l.parked, wake)
-		s.Host.Unlock()
+		fd.park(l, happened, deadline)
+	}
+}
 
-		if timer == nil && !deadline.IsZero() {
-			timer = time.NewTimer(time.Until(deadline))
-			timeout = timer.C
-		}
+// park waits until something happens that is not counted in happened, or until the
+// deadline.
+func (fd *Descriptor) park(l *waitlist, happened uint64, deadline time.Time) {
+	h := fd.base.Host
+	h.Lock()
+	if l.happened.Load() != happened || fd.closed.Load() {
+		h.Unlock()
+		return
+	}
+	wake := h.takeWake()
+	l.parked = append(l.parked, wake)
+	h.Unlock()
+	if deadline.IsZero() {
+		<-wake
+	} else {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
 		select {
 		case <-wake:
-		case <-timeout:
+		case <-timer.C:
+			h.Lock()
+			l.leave(wake)
+			h.Unlock()
 		}
-		s.Host.Lock()
-		l.leave(wake)
-		s.Host.giveWake(wake)
-		wake = nil
-		s.Host.Unlock()
 	}
+	h.giveWake(wake)
 }
 
 // takeWake gives a channel to park on. Those of earlier waits are used again;
 // they were made by this host, and so in its testing/synctest bubble.
 func (h *Host) takeWake() chan struct{} {
-	if n := len(h.wakes); n > 0 {
-		c := h.wakes[n-1]
-		h.wakes = h.wakes[:n-1]
+	if c, ok := h.wakes.Get().(chan struct{}); ok {
 		return c
 	}
 	return make(chan struct{}, 1)
 }
 
-func (h *Host) giveWake(c chan struct{}) {
-	select {
-	case <-c: // a token that came as the wait ended
-	default:
+// giveWake takes a channel back. A token may still come to it, of a wake that overlapped the
+// end of the wait: whoever parks next looks once more than need be.
+func (h *Host) giveWake(c chan struct{}) { h.wakes.Put(c) }
+
+// Unlock unlocks the host, and then wakes those who wait for what happened: they find it
+// unlocked.
+func (h *Host) Unlock() {
+	if len(h.woken) == 0 {
+		h.mu.Unlock()
+		return
 	}
-	h.wakes = append(h.wakes, c)
+	var space [8]chan struct{}
+	now := append(space[:0], h.woken...)
+	clear(h.woken)
+	h.woken = h.woken[:0]
+	h.mu.Unlock()
+	for _, c := range now {
+		select {
+		case c <- struct{}{}:
+		default: // it has a token, and will look anyway
+		}
+	}
 }
 
 // Interrupt is what sockeye.Endpoint asks for.
@@ -134,8 +131,8 @@ func (fd *Descriptor) Interrupt(d sockeye.Direction) {
 	s := fd.base
 	s.Host.Lock()
 	defer s.Host.Unlock()
-	s.waits[d].interrupted++
-	s.waits[d].wake()
+	s.waits[d].interrupted.Add(1)
+	s.Wake(d)
 }
 
 // Poll is what sockeye.Engine asks for.
@@ -148,28 +145,27 @@ func (h *Host) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revents
 		}
 		fds[i] = fd
 	}
-	h.Lock()
 	wake := h.takeWake()
-	for _, fd := range fds {
-		for d := range fd.base.waits {
-			l := &fd.base.waits[d]
-			l.parked = append(l.parked, wake)
-		}
-	}
-	h.Unlock()
-	defer func() {
+	everywhere := func(do func(l *waitlist)) {
 		h.Lock()
 		defer h.Unlock()
 		for _, fd := range fds {
 			for d := range fd.base.waits {
-				fd.base.waits[d].leave(wake)
+				do(&fd.base.waits[d])
 			}
 		}
+	}
+	defer func() {
+		everywhere(func(l *waitlist) { l.leave(wake) })
 		h.giveWake(wake)
 	}()
 
 	var timeout <-chan time.Time
 	for {
+		everywhere(func(l *waitlist) {
+			l.leave(wake) // where it was not what woke us
+			l.parked = append(l.parked, wake)
+		})
 		n := 0
 		for i, fd := range fds {
 			revents[i] = fd.Ready(events[i])
