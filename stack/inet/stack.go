@@ -91,6 +91,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		key[i] = byte(s.rand.Uint32())
 	}
 	s.tcp = newTCPLayer(key)
+	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
 	h.Carry = loop.Run
 	h.IfaceIndex, h.IfaceName = s.indexOf, s.nameOf
@@ -104,7 +105,10 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
-func (s *Stack) SetSysctl(c Sysctl) { s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings }
+func (s *Stack) SetSysctl(c Sysctl) {
+	s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings
+	s.tcp.options.congestion = c.TCP.Congestion
+}
 
 // Close unplugs the host from its links, and forgets what waits for a time.
 func (s *Stack) Close() {

@@ -49,6 +49,12 @@ type hold struct {
 	dialed bool // by connect alone: others may connect from the port as well
 }
 
+// A sharedHold is one with the claim that it stands for.
+type sharedHold struct {
+	hold
+	claim claim
+}
+
 func (h *hold) claimed() *claim { return h.claim }
 
 // A tcpLayer is what the TCP sockets of a host share.
@@ -61,7 +67,9 @@ type tcpLayer struct {
 
 	in      tcp.Segment        // scratch
 	connect tcp.ConnectOptions // scratch
-	child   tcp.Config         // scratch
+	conn    tcp.Config         // scratch
+	config  tcp.Config         // of sockets that have set nothing
+	options tcpOptions         // likewise
 }
 
 func newTCPLayer(key tcp.Key) tcpLayer {
@@ -80,9 +88,10 @@ func (l *tcpLayer) share(c claim, dialed bool) *hold {
 			return h
 		}
 	}
-	h := &hold{claim: &c, refs: 1, dialed: dialed}
-	l.ports.add(h)
-	return h
+	all := &sharedHold{claim: c}
+	all.hold = hold{claim: &all.claim, refs: 1, dialed: dialed}
+	l.ports.add(&all.hold)
+	return &all.hold
 }
 
 // drop gives a hold back.

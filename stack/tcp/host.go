@@ -15,6 +15,7 @@ type Host struct {
 	Key Key
 
 	now         Time
+	syn         Conn // scratch: of a SYN that is being answered
 	challengeAt Time // RFC 5961 section 7: a limit for the whole host
 	challenges  int  // left in the second since then
 }
