@@ -77,8 +77,11 @@ func NewHost(c Config) *Host {
 // Close unplugs the host. Its sockets stay open, and reach nobody any more.
 func (h *Host) Close() error {
 	h.sock.Lock()
-	h.inet.Close()
+	ports := h.inet.Close()
 	h.sock.Unlock()
+	for _, p := range ports {
+		p.Close()
+	}
 	if h.own {
 		h.loop.Close()
 	}

@@ -110,16 +110,19 @@ func (s *Stack) SetSysctl(c Sysctl) {
 	s.tcp.options.congestion = c.TCP.Congestion
 }
 
-// Close unplugs the host from its links, and forgets what waits for a time.
-func (s *Stack) Close() {
+// Close unplugs the host from its links, and forgets what waits for a time. The ports that it
+// gives are to be closed once the host is unlocked: that of a device waits for its goroutine,
+// which may be about to hand the host a packet.
+func (s *Stack) Close() (unplugged []link.Port) {
 	s.parts.close()
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)
-		i.port.Close()
+		unplugged = append(unplugged, i.port)
 		i.forgetNeighbours()
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}
 	}
+	return unplugged
 }
