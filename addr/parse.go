@@ -38,7 +38,7 @@ func Parse(s string) (Address, error) {
 		return Address{}, &Error{s, "it is empty", "8888, host:8888 or unix:PATH"}
 	}
 	if name, rest, ok := strings.Cut(s, ":"); ok {
-		if after, ok := strings.CutPrefix(rest, "//"); ok {
+		if after, ok := strings.CutPrefix(rest, "//"); ok { // tcp://, and unix://PATH as well
 			return parseScheme(s, name, after)
 		}
 		sch, known := schemeOf(name)
@@ -110,9 +110,6 @@ func unknownScheme(s, name, rest string) *Error {
 
 func parsePath(s string, sch scheme, p string) (Address, error) {
 	a := sch.address()
-	if rest, ok := strings.CutPrefix(p, "//"); ok { // unix://PATH
-		p = rest
-	}
 	limit := maxPath
 	if name, ok := strings.CutPrefix(p, "@"); ok {
 		p, limit = "\x00"+name, maxAbstract+1

@@ -121,7 +121,7 @@ func TestParseSaysWhatIsWrongAndWhatToType(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"8888", "[::1]:80", "tcp://h:1", "unix:@a", "unix:////x", "ip://h/89", "icmp6://[::1]",
+	for _, s := range []string{"8888", "[::1]:80", "tcp://h:1", "unix:@a", "unix:////x", "uniX://////", "ip://h/89", "icmp6://[::1]",
 		"tcp:1", "::1:80", "[fe80::1%e]:0", "unixpacket:p", "http://h", "[", "]:", "a@b:1", "icmp://:"} {
 		f.Add(s)
 	}
