@@ -69,7 +69,9 @@ func NewHost(c Config) *Host {
 	if c.Inet != nil {
 		h.inet.SetSysctl(*c.Inet)
 	}
+	h.sock.Lock() // a device may bring packets from now on
 	h.attach(c)
+	h.sock.Leave()
 	h.host = sockeye.NewHost(engine{h})
 	return h
 }
