@@ -59,6 +59,7 @@ type TCPSysctl struct {
 	MaxSYNBacklog   int  // tcp_max_syn_backlog
 	SYNCookies      int  // tcp_syncookies: 0 never, 1 when the backlog is full, 2 always
 	AbortOnOverflow bool // tcp_abort_on_overflow
+	MaxTWBuckets    int  // tcp_max_tw_buckets
 }
 
 // DefaultSysctl is a fresh Linux machine's.
@@ -71,7 +72,7 @@ func DefaultSysctl() Sysctl {
 		PingGroupRange:        [2]uint32{1, 0},
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
-		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1},
+		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1, MaxTWBuckets: 65536},
 	}
 }
 

@@ -64,6 +64,7 @@ type tcpLayer struct {
 	listeners map[uint16][]*TCP
 	flows     map[flow]segmentTaker
 	cookies   fastOpenCookies
+	lingering int // flows in TIME-WAIT
 
 	in      tcp.Segment        // scratch
 	connect tcp.ConnectOptions // scratch
@@ -138,7 +139,7 @@ func (l *tcpLayer) free(f flow) (from tcp.Seq, ok bool) {
 	case nil:
 		return 0, true
 	case *lingering:
-		if from, ok = old.tw.MayConnect(l.host, old.stack.now()); ok {
+		if from, ok = old.tw.MayConnect(l.host, old.stack.now(), f.remote.IsLoopback()); ok {
 			old.forget()
 		}
 	}
