@@ -96,6 +96,7 @@ func sysctlTCP(s *inet.TCPSysctl, name, text string, v []int) bool {
 	numbers := map[string]*int{
 		"ecn": &s.ECN, "fastopen": &s.FastOpen, "keepalive_probes": &s.KeepCount, "max_syn_backlog": &s.MaxSYNBacklog,
 		"syn_retries": &s.SYNRetries, "synack_retries": &s.SYNACKRetries, "syncookies": &s.SYNCookies,
+		"tw_reuse": &s.TWReuse,
 	}
 	booleans := map[string]*bool{
 		"abort_on_overflow": &s.AbortOnOverflow, "sack": &s.SACK, "timestamps": &s.Timestamps, "window_scaling": &s.WindowScaling,
@@ -114,8 +115,6 @@ func sysctlTCP(s *inet.TCPSysctl, name, text string, v []int) bool {
 		s.RcvBuf, s.RcvBufMax = v[1], v[2]
 	case name == "wmem":
 		s.SndBuf, s.SndBufMax = v[1], v[2]
-	case name == "tw_reuse": // 2 is for the loopback alone
-		s.TWReuse = v[0] == 1
 	default:
 		return false
 	}

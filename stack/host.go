@@ -69,7 +69,9 @@ func NewHost(c Config) *Host {
 	if c.Inet != nil {
 		h.inet.SetSysctl(*c.Inet)
 	}
+	h.sock.Lock() // a device may bring packets from now on
 	h.attach(c)
+	h.sock.Leave()
 	h.host = sockeye.NewHost(engine{h})
 	return h
 }
@@ -77,8 +79,11 @@ func NewHost(c Config) *Host {
 // Close unplugs the host. Its sockets stay open, and reach nobody any more.
 func (h *Host) Close() error {
 	h.sock.Lock()
-	h.inet.Close()
+	ports := h.inet.Close()
 	h.sock.Unlock()
+	for _, p := range ports {
+		p.Close()
+	}
 	if h.own {
 		h.loop.Close()
 	}

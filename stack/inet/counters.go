@@ -18,7 +18,7 @@ type Counters struct {
 	UDPInDatagrams, UDPNoPorts, UDPInErrors, UDPOutDatagrams uint64
 	UDPRcvbufErrors, UDPSndbufErrors, UDPInCsumErrors        uint64
 
-	TCP                                                      tcp.Counters
-	TCPInErrs, TCPInCsumErrors, ListenOverflows, ListenDrops uint64
-	TCPReqQFullDrop, TCPReqQFullDoCookies                    uint64
+	TCP                                                        tcp.Counters
+	TCPInErrs, TCPInCsumErrors, ListenOverflows, ListenDrops   uint64
+	TCPReqQFullDrop, TCPReqQFullDoCookies, TCPTimeWaitOverflow uint64
 }

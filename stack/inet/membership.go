@@ -46,7 +46,9 @@ func (b *base) leaveGroups() {
 	for _, m := range b.ip.groups {
 		m.iface.leave(m.group)
 	}
-	b.ip.groups = nil
+	if len(b.ip.groups) > 0 {
+		b.ip.groups = nil
+	}
 }
 
 // groupIface is the interface that is meant: by index, by address, or that of the

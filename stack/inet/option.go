@@ -49,6 +49,20 @@ type options struct {
 	groups []membership
 }
 
+// The options of a fresh socket, which all share that have set none.
+var (
+	defaults4 = defaultOptions(sockeye.AF_INET)
+	defaults6 = defaultOptions(sockeye.AF_INET6)
+)
+
+// own gives the socket options of its own, to be changed.
+func (b *base) own() {
+	if b.shared {
+		o := *b.ip
+		b.ip, b.shared = &o, false
+	}
+}
+
 func defaultOptions(family sockeye.Family) options {
 	return options{
 		mtuDiscover: sockeye.IP_PMTUDISC_WANT, mtuDiscover6: sockeye.IP_PMTUDISC_WANT,
@@ -89,8 +103,8 @@ type option struct {
 // flag is a boolean; bit is one of the ancillary data; bounded takes only so much.
 func flag(field func(*options) *bool) option {
 	return option{
-		get: func(b *base) (int, error) { return b2i(*field(&b.ip)), nil },
-		set: func(b *base, v int) error { *field(&b.ip) = v != 0; return nil },
+		get: func(b *base) (int, error) { return b2i(*field(b.ip)), nil },
+		set: func(b *base, v int) error { *field(b.ip) = v != 0; return nil },
 	}
 }
 
@@ -109,12 +123,12 @@ func bit(w want) option {
 
 func bounded(least, most int, field func(*options) *int) option {
 	return option{
-		get: func(b *base) (int, error) { return *field(&b.ip), nil },
+		get: func(b *base) (int, error) { return *field(b.ip), nil },
 		set: func(b *base, v int) error {
 			if v < least || v > most {
 				return syscall.EINVAL
 			}
-			*field(&b.ip) = v
+			*field(b.ip) = v
 			return nil
 		},
 	}
@@ -245,9 +259,11 @@ func (b *base) getsockopt(level, name int, val []byte) (int, error) {
 
 // setsockopt is setsockopt(2) of those levels.
 func (b *base) setsockopt(level, name int, val []byte) error {
-	switch {
-	case level == sockeye.SOL_SOCKET:
+	if level == sockeye.SOL_SOCKET {
 		return b.setSocket(name, val)
+	}
+	b.own()
+	switch {
 	case level == sockeye.SOL_IP && b.hasIP():
 		return b.set4(name, val)
 	case level == sockeye.SOL_IPV6 && b.Family == sockeye.AF_INET6:

@@ -241,7 +241,7 @@ func (b *base) sender() error {
 // hops is the time to live of what is sent to dst.
 func (b *base) hops(dst wire.Addr, c cast) uint8 {
 	s := &b.stack.Sysctl
-	o := &b.ip
+	o := b.ip
 	switch {
 	case !dst.Is4() && c == multicast:
 		return uint8(o.multicastHops)

@@ -21,6 +21,7 @@ type Raw struct {
 func (s *Stack) OpenRaw(family sockeye.Family, proto sockeye.Protocol) *Raw {
 	r := &Raw{checksum: -1}
 	r.init(s, family, sockeye.SOCK_RAW, proto)
+	r.own()
 	r.ip.hdrIncl = proto == sockeye.IPPROTO_RAW
 	r.claim.port = uint16(proto) // as getsockname(2) tells
 	r.claim.reuse, r.Opt.ReuseAddr = true, true

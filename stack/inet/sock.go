@@ -25,7 +25,8 @@ type base struct {
 	flow       uint32
 	connected  bool
 
-	ip     options
+	shared bool // ip is not the socket's own: see own
+	ip     *options
 	errors errorQueue
 }
 
@@ -35,7 +36,10 @@ func (b *base) init(s *Stack, family sockeye.Family, typ sockeye.Type, proto soc
 	b.claim.family = family
 	b.claim.v6only = s.Sysctl.BindV6Only
 	b.reset()
-	b.ip = defaultOptions(family)
+	b.ip, b.shared = &defaults4, true
+	if family == sockeye.AF_INET6 {
+		b.ip = &defaults6
+	}
 }
 
 var anyIPv4 = wire.AddrFrom4([4]byte{})

@@ -59,6 +59,7 @@ type TCPSysctl struct {
 	MaxSYNBacklog   int  // tcp_max_syn_backlog
 	SYNCookies      int  // tcp_syncookies: 0 never, 1 when the backlog is full, 2 always
 	AbortOnOverflow bool // tcp_abort_on_overflow
+	MaxTWBuckets    int  // tcp_max_tw_buckets
 }
 
 // DefaultSysctl is a fresh Linux machine's.
@@ -71,7 +72,7 @@ func DefaultSysctl() Sysctl {
 		PingGroupRange:        [2]uint32{1, 0},
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
-		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1},
+		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1, MaxTWBuckets: 65536},
 	}
 }
 
@@ -91,6 +92,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		key[i] = byte(s.rand.Uint32())
 	}
 	s.tcp = newTCPLayer(key)
+	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
 	h.Carry = loop.Run
 	h.IfaceIndex, h.IfaceName = s.indexOf, s.nameOf
@@ -104,18 +106,24 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
-func (s *Stack) SetSysctl(c Sysctl) { s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings }
+func (s *Stack) SetSysctl(c Sysctl) {
+	s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings
+	s.tcp.options.congestion = c.TCP.Congestion
+}
 
-// Close unplugs the host from its links, and forgets what waits for a time.
-func (s *Stack) Close() {
+// Close unplugs the host from its links, and forgets what waits for a time. The ports that it
+// gives are to be closed once the host is unlocked: that of a device waits for its goroutine,
+// which may be about to hand the host a packet.
+func (s *Stack) Close() (unplugged []link.Port) {
 	s.parts.close()
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)
-		i.port.Close()
+		unplugged = append(unplugged, i.port)
 		i.forgetNeighbours()
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}
 	}
+	return unplugged
 }

@@ -22,9 +22,16 @@ type TCP struct {
 	zone   int32  // of flow
 	status status
 
+	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
+	early     bool // accepted before the handshake was done (RFC 7413)
+	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
+	optShared bool // opt is not the socket's own: see ownTCP
+	synTTL    uint8
+	synIface  uint16
+
 	timer event.Event
 	armed tcp.Time // what timer is set to; 0: nothing
-	opt   tcpOptions
+	opt   *tcpOptions
 	stamp int64 // when data last came, in Unix nanoseconds, if anybody asked
 	stale int   // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
 }
@@ -44,8 +51,7 @@ func (s *Stack) OpenTCP(family sockeye.Family) *TCP {
 	t := s.newTCP(family)
 	set := &s.Sysctl.TCP
 	t.Opt.Sndbuf, t.Opt.Rcvbuf = set.SndBuf, set.RcvBuf
-	t.cfg = new(tcp.Config)
-	t.opt.congestion = set.Congestion
+	t.cfg, t.opt, t.optShared = &s.tcp.config, &s.tcp.options, true
 	return t
 }
 
@@ -139,7 +145,7 @@ func (t *TCP) Connect(sa sockeye.Sockaddr) error {
 	case tcp.SynSent, tcp.SynReceived:
 		return syscall.EALREADY
 	case tcp.Closed:
-		if t.opt.deferred { // TCP_FASTOPEN_CONNECT: the first send connects
+		if t.deferred { // TCP_FASTOPEN_CONNECT: the first send connects
 			return syscall.EALREADY
 		}
 		err := t.TakeError()
@@ -160,7 +166,7 @@ func (t *TCP) begin(sa sockeye.Sockaddr) error {
 		return err
 	}
 	if t.opt.fastOpenConnect && t.stack.mayFastOpen(t, to.ip) {
-		t.opt.deferred, t.opt.deferredTo = true, sa
+		t.deferred, t.opt.deferredTo = true, sa // options of its own: one was set
 		t.status = connecting
 		return nil
 	}
@@ -225,13 +231,12 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 	}
 	t.port, t.Err, t.stale = t.claim.port, 0, 0
 	s.tcp.flows[t.key()] = t
-	t.route(w, t.cfg)
 	now, f := s.now(), t.key().names()
 	o.TSOffset = s.tcp.host.TSOffset(f)
 	if o.ISN = seq; seq == 0 {
 		o.ISN = s.tcp.host.ISN(now, f)
 	}
-	t.setConn(s.tcp.host.Connect(now, t.cfg, o))
+	t.setConn(s.tcp.host.Connect(now, t.configFor(w), o))
 	t.settle(now)
 	return nil
 }
@@ -240,7 +245,7 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 func (t *TCP) setConn(c *tcp.Conn) {
 	t.conn, t.cfg = c, c.Config()
 	c.SetCongestion(t.opt.congestion)
-	if t.opt.slowAck {
+	if t.slowAck {
 		c.SetQuickACK(t.stack.now(), false)
 	}
 }
@@ -265,7 +270,7 @@ func (t *TCP) key() flow {
 func (t *TCP) disconnect() {
 	s := t.stack
 	t.status = unconnected
-	t.opt.deferred = false
+	t.deferred = false
 	switch st := t.state(); {
 	case st == tcp.Listen:
 		t.stopListening()
@@ -361,7 +366,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 		return 0
 	}
 	shut := t.shut()
-	if shut == sock.RcvShutdown|sock.SendShutdown || state == tcp.Closed && !t.opt.deferred {
+	if shut == sock.RcvShutdown|sock.SendShutdown || state == tcp.Closed && !t.deferred {
 		e |= sockeye.POLLHUP
 	}
 	if shut&sock.RcvShutdown != 0 {
@@ -370,7 +375,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 	switch {
 	case t.conn == nil:
 		e |= out
-	case state != tcp.SynSent && (state != tcp.SynReceived || t.opt.early):
+	case state != tcp.SynSent && (state != tcp.SynReceived || t.early):
 		if t.conn.Readable() {
 			e |= in
 		}
@@ -413,7 +418,7 @@ func (t *TCP) happened(e tcp.Events) {
 	}
 	if e&tcp.EventConnected != 0 {
 		t.connected = true
-		t.opt.early = false
+		t.early = false
 		t.stack.keepCookie(t)
 	}
 	switch {

@@ -66,13 +66,13 @@ func (s *Stack) mayFastOpen(t *TCP, server wire.Addr) bool {
 func (t *TCP) sendEarly(m *sockeye.Message, flags sockeye.MsgFlags) (done bool, err error) {
 	s := t.stack
 	sa := m.Name
-	if t.opt.deferred {
+	if t.deferred {
 		sa = t.opt.deferredTo
 	}
 	switch {
 	case s.Sysctl.TCP.FastOpen&fastOpenClient == 0, sa.Family() == sockeye.AF_UNSPEC:
 		return true, syscall.EOPNOTSUPP
-	case t.status == connecting && !t.opt.deferred:
+	case t.status == connecting && !t.deferred:
 		return false, t.Connect(sa)
 	case t.status == connected:
 		return true, syscall.EISCONN
@@ -90,7 +90,7 @@ func (t *TCP) sendEarly(m *sockeye.Message, flags sockeye.MsgFlags) (done bool, 
 			o.Data = append(o.Data, b...)
 		}
 	}
-	t.opt.deferred = false
+	t.deferred = false
 	if err := t.open(to, o); err != nil {
 		t.status = unconnected
 		return true, err
@@ -111,7 +111,7 @@ func (t *TCP) takesEarly(r *half, f flow, g *tcp.Segment) bool {
 	set := s.Sysctl.TCP.FastOpen
 	waiting := 0
 	for _, c := range t.queue.ready {
-		waiting += b2i(c.opt.early)
+		waiting += b2i(c.early)
 	}
 	asks := g.Options.Set&(wire.OptFastOpen|wire.OptFastOpenExp) != 0
 	switch {

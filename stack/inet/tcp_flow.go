@@ -49,6 +49,12 @@ type hold struct {
 	dialed bool // by connect alone: others may connect from the port as well
 }
 
+// A sharedHold is one with the claim that it stands for.
+type sharedHold struct {
+	hold
+	claim claim
+}
+
 func (h *hold) claimed() *claim { return h.claim }
 
 // A tcpLayer is what the TCP sockets of a host share.
@@ -58,10 +64,13 @@ type tcpLayer struct {
 	listeners map[uint16][]*TCP
 	flows     map[flow]segmentTaker
 	cookies   fastOpenCookies
+	lingering int // flows in TIME-WAIT
 
 	in      tcp.Segment        // scratch
 	connect tcp.ConnectOptions // scratch
-	child   tcp.Config         // scratch
+	conn    tcp.Config         // scratch
+	config  tcp.Config         // of sockets that have set nothing
+	options tcpOptions         // likewise
 }
 
 func newTCPLayer(key tcp.Key) tcpLayer {
@@ -80,9 +89,10 @@ func (l *tcpLayer) share(c claim, dialed bool) *hold {
 			return h
 		}
 	}
-	h := &hold{claim: &c, refs: 1, dialed: dialed}
-	l.ports.add(h)
-	return h
+	all := &sharedHold{claim: c}
+	all.hold = hold{claim: &all.claim, refs: 1, dialed: dialed}
+	l.ports.add(&all.hold)
+	return &all.hold
 }
 
 // drop gives a hold back.
@@ -129,7 +139,7 @@ func (l *tcpLayer) free(f flow) (from tcp.Seq, ok bool) {
 	case nil:
 		return 0, true
 	case *lingering:
-		if from, ok = old.tw.MayConnect(l.host, old.stack.now()); ok {
+		if from, ok = old.tw.MayConnect(l.host, old.stack.now(), f.remote.IsLoopback()); ok {
 			old.forget()
 		}
 	}

@@ -215,9 +215,15 @@ type lingering struct {
 	timer  event.Event
 }
 
-// linger leaves what is left of a connection in its place.
+// linger leaves what is left of a connection in its place, unless there are too many.
 func (s *Stack) linger(t *TCP) {
 	w, _ := t.conn.TimeWait()
+	if s.tcp.lingering >= s.Sysctl.TCP.MaxTWBuckets {
+		s.Counters.TCPTimeWaitOverflow++
+		delete(s.tcp.flows, t.key())
+		return
+	}
+	s.tcp.lingering++
 	c := t.claim
 	c.port = t.port
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
@@ -228,6 +234,7 @@ func (s *Stack) linger(t *TCP) {
 
 func (k *lingering) forget() {
 	l := &k.stack.tcp
+	l.lingering--
 	delete(l.flows, k.flow)
 	l.drop(k.hold)
 	k.stack.loop.Cancel(&k.timer)

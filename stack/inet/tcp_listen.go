@@ -146,7 +146,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 		host.Overflow(now, g, false)
 		return
 	}
-	cfg := t.childConfig(w)
+	cfg := t.configFor(w)
 	if cookie {
 		host.SYNCookie(now, cfg, f.names(), g)
 		return
@@ -158,7 +158,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	r.Request = host.NewRequest(now, cfg, g, seq, host.TSOffset(f.names()))
 	if t.opt.fastOpen > 0 && t.takesEarly(r, f, g) {
 		if conn := r.AcceptFastOpen(host, now, cfg, g); conn != nil {
-			t.push(conn, f, h).opt.early = true
+			t.push(conn, f, h).early = true
 		}
 		return
 	}
@@ -189,7 +189,7 @@ func (t *TCP) ackFrom(f flow, h *header, g *tcp.Segment) {
 		g.Payload.Release()
 		return
 	}
-	conn := host.FromCookie(now, t.childConfig(w), f.names(), g)
+	conn := host.FromCookie(now, t.configFor(w), f.names(), g)
 	if conn == nil {
 		host.Reset(now, g)
 		return
@@ -207,9 +207,9 @@ func (t *TCP) wayTo(f flow) way {
 	return w
 }
 
-// childConfig is what a connection on a path inherits.
-func (t *TCP) childConfig(w path) *tcp.Config {
-	cfg := &t.stack.tcp.child
+// configFor is what the socket's options make of a connection on a path.
+func (t *TCP) configFor(w path) *tcp.Config {
+	cfg := &t.stack.tcp.conn
 	*cfg = *t.cfg
 	t.route(w, cfg)
 	return cfg
@@ -220,9 +220,17 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 	s := t.stack
 	c := s.newTCP(t.Family)
 	c.Opt, c.ip, c.opt = t.Opt, t.ip, t.opt
-	c.Opt.Priority, c.ip.groups, c.ip.options = 0, nil, nil
-	c.ip.multicastIf, c.ip.multicastTTL, c.ip.multicastHops = h.iface.Index, int(h.ttl), int(h.ttl)
-	c.opt.fastOpen, c.opt.slowAck, t.opt.slowAck = 0, false, false
+	c.shared, t.shared, c.optShared, t.optShared = true, true, true, true
+	if c.ip.groups != nil || c.ip.options != nil { // of the listener alone
+		c.own()
+		c.ip.groups, c.ip.options = nil, nil
+	}
+	if c.opt.fastOpen != 0 {
+		c.ownTCP()
+		c.opt.fastOpen = 0
+	}
+	c.Opt.Priority, t.slowAck = 0, false
+	c.synTTL, c.synIface = h.ttl, uint16(h.iface.Index)
 	c.claim = t.claim
 	c.claim.ip, c.source, c.claim.listens = f.local, f.local, false
 	c.remote, c.remotePort, c.port, c.zone = f.remote, f.remotePort, f.localPort, f.zone
@@ -253,7 +261,7 @@ func (r *half) take(h *header, g *tcp.Segment) {
 		g.Payload.Release()
 		return
 	}
-	now, host, cfg := s.now(), s.tcp.host, t.childConfig(w)
+	now, host, cfg := s.now(), s.tcp.host, t.configFor(w)
 	switch r.Input(host, now, cfg, g) {
 	case tcp.Complete:
 		if t.queue.full() {
@@ -293,7 +301,7 @@ func (r *half) Handle(now event.Time, _ any) {
 	s.host.Lock()
 	defer s.host.Unlock()
 	w, err := s.find(r.remote, r.listener.wayTo(r.flow))
-	if err != nil || r.Timeout(s.tcp.host, tcp.Time(now), r.listener.childConfig(w)) == tcp.Abandoned {
+	if err != nil || r.Timeout(s.tcp.host, tcp.Time(now), r.listener.configFor(w)) == tcp.Abandoned {
 		r.forget()
 		return
 	}

@@ -22,9 +22,17 @@ type tcpOptions struct {
 	fastOpenConnect  bool
 	fastOpenNoCookie bool
 	inq              bool
-	slowAck          bool // TCP_QUICKACK was turned off before there was a connection
-	deferred         bool // TCP_FASTOPEN_CONNECT: the first send connects to deferredTo
-	early            bool // accepted before the handshake was done (RFC 7413)
+}
+
+// ownTCP gives the socket options of its own, to be changed.
+func (t *TCP) ownTCP() {
+	if t.optShared {
+		o := *t.opt
+		t.opt, t.optShared = &o, false
+	}
+	if t.cfg == &t.stack.tcp.config {
+		t.cfg = new(tcp.Config)
+	}
 }
 
 // A tcpOption is one whose value is an int. Without set it can't be set (ENOPROTOOPT).
@@ -172,10 +180,10 @@ var optionsTCP = map[int]tcpOption{
 			if t.conn != nil {
 				return b2i(t.conn.QuickACK())
 			}
-			return b2i(!t.opt.slowAck)
+			return b2i(!t.slowAck)
 		},
 		func(t *TCP, v int) error {
-			t.opt.slowAck = v == 0
+			t.slowAck = v == 0
 			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetQuickACK(now, v != 0) })
 			return nil
 		},
@@ -246,6 +254,9 @@ func (t *TCP) Getsockopt(level, name int, val []byte) (int, error) {
 		return t.getSocketTCP(name, val)
 	case sockeye.SOL_TCP:
 	default:
+		if v, ok := t.ofSYN(level, name); ok {
+			return sock.PutInt(val, v)
+		}
 		return t.getsockopt(level, name, val)
 	}
 	switch name {
@@ -269,14 +280,31 @@ func (t *TCP) Getsockopt(level, name int, val []byte) (int, error) {
 	return sock.PutInt(val, o.get(t))
 }
 
+// ofSYN is an option that a connection has from the SYN that opened it, as Linux has it
+// (tcp_v4_syn_recv_sock). Programs cannot set them on streams.
+func (t *TCP) ofSYN(level, name int) (v int, ok bool) {
+	switch {
+	case t.synTTL == 0:
+		return 0, false
+	case level == sockeye.SOL_IP && name == sockeye.IP_MULTICAST_TTL.Name,
+		level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_HOPS.Name:
+		return int(t.synTTL), true
+	case level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_IF.Name:
+		return int(t.synIface), true
+	}
+	return 0, false
+}
+
 const maxCongestionName = 16 // TCP_CA_NAME_MAX
 
 // Setsockopt is setsockopt(2).
 func (t *TCP) Setsockopt(level, name int, val []byte) error {
 	switch level {
 	case sockeye.SOL_SOCKET:
+		t.ownTCP()
 		return t.setSocketTCP(name, val)
 	case sockeye.SOL_TCP:
+		t.ownTCP()
 	default:
 		return t.setsockopt(level, name, val)
 	}
@@ -325,7 +353,7 @@ func (t *TCP) Info() (info sockeye.TCPInfo) {
 		return t.conn.Info(t.stack.now())
 	}
 	info.State = sockeye.TCPState(t.state())
-	if t.opt.deferred {
+	if t.deferred {
 		info.State = sockeye.TCP_SYN_SENT
 	}
 	return info

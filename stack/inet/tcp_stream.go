@@ -13,7 +13,7 @@ import (
 // Sendmsg is sendmsg(2), tcp_sendmsg.
 func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	m.N = 0
-	if flags&sockeye.MSG_FASTOPEN != 0 || t.opt.deferred {
+	if flags&sockeye.MSG_FASTOPEN != 0 || t.deferred {
 		if done, err := t.sendEarly(m, flags); done || err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (t *TCP) sendable() error {
 	switch {
 	case t.Err != 0:
 		return t.TakeError()
-	case t.state() == tcp.SynSent, t.state() == tcp.SynReceived && !t.opt.early:
+	case t.state() == tcp.SynSent, t.state() == tcp.SynReceived && !t.early:
 		return syscall.EAGAIN
 	case t.conn == nil, t.shut()&sock.SendShutdown != 0:
 		return syscall.EPIPE
@@ -202,7 +202,7 @@ func (t *TCP) nothing() error {
 		return t.TakeError()
 	case t.shut()&sock.RcvShutdown != 0:
 		return nil
-	case t.state() == tcp.Closed && !t.opt.deferred:
+	case t.state() == tcp.Closed && !t.deferred:
 		return syscall.ENOTCONN
 	}
 	return syscall.EAGAIN

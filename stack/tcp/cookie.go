@@ -26,7 +26,8 @@ func (h *Host) SYNCookie(now Time, cfg *Config, f Flow, syn *Segment) {
 	h.now = now
 	h.InSegs++
 	h.SyncookiesSent++
-	c := h.newConn(cfg)
+	c := &h.syn
+	c.init(h, cfg)
 	c.takeSYNOptions(syn)
 	c.answerWindow()
 	index := 0

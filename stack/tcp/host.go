@@ -15,6 +15,7 @@ type Host struct {
 	Key Key
 
 	now         Time
+	syn         Conn // scratch: of a SYN that is being answered
 	challengeAt Time // RFC 5961 section 7: a limit for the whole host
 	challenges  int  // left in the second since then
 }
@@ -60,7 +61,7 @@ type Settings struct {
 	ChallengeACKLimit  int    // tcp_challenge_ack_limit: in a second; Linux has no limit by default
 	InvalidRatelimit   Time   // tcp_invalid_ratelimit
 	RFC1337            bool   // tcp_rfc1337
-	TWReuse            bool   // tcp_tw_reuse
+	TWReuse            int    // tcp_tw_reuse: 0 off, 1 on, 2 on the loopback alone
 	FastOpen           int    // tcp_fastopen: bit 0 client, bit 1 server
 	Congestion         string // tcp_congestion_control
 	PingpongThreshold  uint8  // tcp_pingpong_thresh
@@ -79,7 +80,7 @@ func Defaults() Settings {
 		BaseMSS: 1024, MTUProbeFloor: 48, MinSndMSS: 48,
 		RcvBuf: 131072, RcvBufMax: 6 << 20, SndBuf: 16384, SndBufMax: 4 << 20, ModerateRcvBuf: true,
 		NotsentLowat: 1<<32 - 1, ChallengeACKLimit: 1<<31 - 1, InvalidRatelimit: 500 * Millisecond,
-		FastOpen: 1, Congestion: "cubic", PingpongThreshold: 1,
+		TWReuse: 2, FastOpen: 1, Congestion: "cubic", PingpongThreshold: 1,
 	}
 }
 

@@ -40,7 +40,8 @@ const (
 func (h *Host) NewRequest(now Time, cfg *Config, syn *Segment, iss Seq, tsOffset uint32) Request {
 	h.now = now
 	h.InSegs++
-	c := h.newConn(cfg)
+	c := &h.syn
+	c.init(h, cfg)
 	c.takeSYNOptions(syn)
 	c.answerWindow()
 	return h.request(c, syn, iss, tsOffset)

@@ -15,7 +15,13 @@ type ConnectOptions struct {
 }
 
 func (h *Host) newConn(cfg *Config) *Conn {
-	c := &Conn{h: h, cfg: *cfg, cc: congestionNamed(h.Congestion)}
+	c := new(Conn)
+	c.init(h, cfg)
+	return c
+}
+
+func (c *Conn) init(h *Host, cfg *Config) {
+	*c = Conn{h: h, cfg: *cfg, cc: congestionNamed(h.Congestion)}
 	if c.cc == nil {
 		c.cc = &cubic
 	}
@@ -42,7 +48,6 @@ func (h *Host) newConn(cfg *Config) *Conn {
 	c.rack.steps = 1
 	c.initWindow(uint32(c.advMSS()))
 	c.syncMSS()
-	return c
 }
 
 // advMSS is the MSS that we offer: what our link takes, whatever the path does.

@@ -167,8 +167,8 @@ func (tw *TimeWait) ack(h *Host) {
 
 // MayConnect tells whether an active open may take over the flow (tcp_tw_reuse): timestamps tell
 // its segments from the old ones a second later. It gives where its sequence numbers must begin.
-func (tw *TimeWait) MayConnect(h *Host, now Time) (iss Seq, ok bool) {
-	if !h.TWReuse || tw.State != InTimeWait || !tw.useTS || now-tw.tsSeen <= Second {
+func (tw *TimeWait) MayConnect(h *Host, now Time, loopback bool) (iss Seq, ok bool) {
+	if h.TWReuse == 0 || h.TWReuse == 2 && !loopback || tw.State != InTimeWait || !tw.useTS || now-tw.tsSeen <= Second {
 		return 0, false
 	}
 	return tw.sndNxt + 65535 + 2, true

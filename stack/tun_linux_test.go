@@ -1,0 +1,216 @@
+package stack_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"sockeye/event"
+	"sockeye/link"
+	"sockeye/stack"
+)
+
+// A neighbourhood is the machine's kernel, in a network namespace of the test's own, and a Go
+// host behind a TUN device. It ends with the test's thread, on which everything of the kernel
+// has to be opened.
+func neighbourhood(t testing.TB) *stack.Host {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("unshare(CLONE_NEWNET): %v: this test makes a network namespace, for which it needs root", err)
+	}
+	loop := event.New()
+	dev, err := link.OpenTUN(loop, link.TUNOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := stack.NewHost(stack.Config{Loop: loop, Privileged: true, Seed: 1,
+		Interfaces: []stack.Interface{{Name: "tun0", Port: dev, Addrs: prefixes("10.9.0.2/24", "fd09::2/64")}}})
+	t.Cleanup(func() {
+		h.Close()
+		dev.Close()
+		loop.Close()
+	})
+	for _, command := range []string{
+		"ip addr add 10.9.0.1/24 dev " + dev.Name(), "ip addr add fd09::1/64 nodad dev " + dev.Name(),
+		"ip link set up dev " + dev.Name(),
+		"ping -c 1 -i 0.01 -w 10 10.9.0.2", "ping -c 1 -i 0.01 -w 10 fd09::2", // until both can be reached
+	} {
+		args := strings.Fields(command)
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+	}
+	return h
+}
+
+// A side is one of the two that can listen and dial.
+type side struct {
+	name, ip string
+	listen   func(network, address string) (net.Listener, error)
+	dial     func(network, address string) (net.Conn, error)
+}
+
+// sides are the Go host and the kernel, each as the server of the other.
+func sides(h *stack.Host, v6 bool) [2]side {
+	ours, kernels := "10.9.0.2", "10.9.0.1"
+	if v6 {
+		ours, kernels = "fd09::2", "fd09::1"
+	}
+	return [2]side{
+		{"a server on the Go host", ours, h.Sockets().Listen, net.Dial},
+		{"a server on the kernel", kernels, net.Listen, h.Sockets().Dial},
+	}
+}
+
+// connected gives both ends of a connection to the side's server.
+func (s side) connected(t testing.TB) (client, server net.Conn) {
+	t.Helper()
+	l := must(s.listen("tcp", net.JoinHostPort(s.ip, "8080")))
+	defer l.Close()
+	client = must(s.dial("tcp", l.Addr().String()))
+	server = must(l.Accept())
+	return client, server
+}
+
+// everySide runs f with each side as the server, and each version of IP.
+func everySide(t *testing.T, f func(t *testing.T, s side)) {
+	h := neighbourhood(t)
+	for _, v6 := range []bool{false, true} {
+		for _, s := range sides(h, v6) {
+			f(t, s) // on this thread
+		}
+	}
+}
+
+func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
+	everySide(t, func(t *testing.T, s side) {
+		client, server := s.connected(t)
+		data := noise(16 << 20)
+		var wg sync.WaitGroup
+		for _, c := range []net.Conn{client, server} {
+			wg.Go(func() {
+				if _, err := c.Write(data); err != nil {
+					t.Errorf("%s: %v", s.name, err)
+				}
+				c.(interface{ CloseWrite() error }).CloseWrite()
+			})
+			wg.Go(func() {
+				if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, data) {
+					t.Errorf("%s, %s: received %d bytes of %d, equal %v: %v", s.name, s.ip, len(got), len(data), bytes.Equal(got, data), err)
+				}
+			})
+		}
+		wg.Wait()
+		client.Close()
+		server.Close()
+	})
+}
+
+func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
+	everySide(t, func(t *testing.T, s side) {
+		buf := make([]byte, 100)
+		// Half-closed, the answer still comes.
+		client, server := s.connected(t)
+		client.Write([]byte("question"))
+		client.(interface{ CloseWrite() error }).CloseWrite()
+		if got, err := io.ReadAll(server); string(got) != "question" || err != nil {
+			t.Errorf("%s: %q, %v", s.name, got, err)
+		}
+		server.Write([]byte("answer"))
+		server.Close()
+		if got, err := io.ReadAll(client); string(got) != "answer" || err != nil {
+			t.Errorf("%s: %q, %v", s.name, got, err)
+		}
+		client.Close()
+
+		// SO_LINGER 0 resets.
+		client, server = s.connected(t)
+		client.(interface{ SetLinger(int) error }).SetLinger(0)
+		client.Close()
+		if _, err := server.Read(buf); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: after a reset %v", s.name, err)
+		}
+		server.Close()
+
+		// Data that nobody reads resets.
+		client, server = s.connected(t)
+		client.Write([]byte("read and unread"))
+		if _, err := io.ReadFull(server, buf[:4]); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+		if _, err := client.Read(buf); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: unread data: %v", s.name, err)
+		}
+		client.Close()
+
+		// Nobody listens.
+		if _, err := s.dial("tcp", net.JoinHostPort(s.ip, "9")); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s: a closed port: %v", s.name, err)
+		}
+	})
+}
+
+// The kernel's own account of a connection says what the Go host speaks.
+func TestTheKernelSeesAModernPeer(t *testing.T) {
+	everySide(t, func(t *testing.T, s side) {
+		client, server := s.connected(t)
+		defer client.Close()
+		defer server.Close()
+		kernels, ok := client.(*net.TCPConn)
+		if !ok {
+			kernels = server.(*net.TCPConn)
+		}
+		raw := must(kernels.SyscallConn())
+		raw.Control(func(fd uintptr) {
+			info := must(unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO))
+			const timestamps, sack, scaling = 1, 2, 4
+			if info.Options&7 != timestamps|sack|scaling || info.Advmss != uint32(info.Snd_mss) {
+				t.Errorf("%s: options %#x, MSS %d of %d", s.name, info.Options, info.Snd_mss, info.Advmss)
+			}
+		})
+	})
+}
+
+func BenchmarkTCPWithTheKernel(b *testing.B) {
+	h := neighbourhood(b)
+	for _, s := range sides(h, false) {
+		client, server := s.connected(b)
+		b.Run("to "+s.name, func(b *testing.B) {
+			const size = 64 << 10
+			b.SetBytes(size)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				buf := make([]byte, size)
+				for n := 0; n < b.N*size; {
+					k, err := server.Read(buf)
+					if n += k; err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			}()
+			buf := make([]byte, size)
+			b.ResetTimer()
+			for range b.N {
+				if _, err := client.Write(buf); err != nil {
+					b.Fatal(err)
+				}
+			}
+			<-done
+		})
+		client.Close()
+		server.Close()
+	}
+}
