@@ -123,7 +123,7 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 			return
 		}
 	}
-	s.input(i, p, toMany)
+	s.input(i, p, toMany, false)
 	s.host.Pending = false // the loop that called carries it
 }
 
@@ -133,7 +133,7 @@ func (i *Iface) Handle(_ event.Time, arg any) {
 	s := i.stack
 	s.host.Lock()
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet), true)
+	s.input(i, arg.(*packet.Packet), true, true)
 	s.host.Pending = false
 }
 
