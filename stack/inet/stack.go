@@ -84,7 +84,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
 		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
-		mtus: make(pathMTUs),
+		mtus: pathMTUs{known: make(map[wire.Addr]pathMTU)},
 	}
 	s.ids = s.rand.Uint32()
 	var key tcp.Key
