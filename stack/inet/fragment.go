@@ -120,7 +120,7 @@ func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Pac
 		if !h.dst.Is4() {
 			d = fragmentTime6
 		}
-		r.stack.loop.At(r.stack.loop.Now().Add(d), &w.Event)
+		r.stack.schedule(r.stack.loop.Now().Add(d), &w.Event)
 	}
 	i := 0
 	for i < len(w.list) && w.list[i].offset < f.offset {

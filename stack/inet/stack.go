@@ -29,6 +29,7 @@ type Stack struct {
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
+	gone    bool   // unplugged: nothing is scheduled any more
 	ids     uint32 // of packets that may be fragmented
 	in      header // scratch: of the packet that is being handled
 	scratch []byte
@@ -111,19 +112,40 @@ func (s *Stack) SetSysctl(c Sysctl) {
 	s.tcp.options.congestion = c.TCP.Congestion
 }
 
-// Close unplugs the host from its links, and forgets what waits for a time. The ports that it
-// gives are to be closed once the host is unlocked: that of a device waits for its goroutine,
-// which may be about to hand the host a packet.
-func (s *Stack) Close() (unplugged []link.Port) {
-	s.parts.close()
+// Unplug takes the host off its links: nothing comes or goes any more. The ports that it
+// gives, if it has not been called before, are to be closed once the host is unlocked: that
+// of a device waits for its goroutine, which may be about to hand the host a packet.
+func (s *Stack) Unplug() (unplugged []link.Port) {
+	if s.gone {
+		return nil
+	}
+	s.gone = true
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)
 		unplugged = append(unplugged, i.port)
+	}
+	return unplugged
+}
+
+// schedule lets e happen at a time, unless the host is gone by now.
+func (s *Stack) schedule(t event.Time, e *event.Event) {
+	if !s.gone {
+		s.loop.At(t, e)
+	}
+}
+
+// Forget is the end of an unplugged host, whose sockets are closed: it forgets what waits for
+// a time.
+func (s *Stack) Forget() {
+	s.parts.close()
+	for _, i := range s.ifaces {
 		i.forgetNeighbours()
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}
 	}
-	return unplugged
+	for _, f := range s.tcp.flows {
+		f.forget()
+	}
 }

@@ -284,7 +284,7 @@ func (r *half) take(h *header, g *tcp.Segment) {
 	s.answerSegment(r.flow)
 }
 
-func (r *half) arm() { r.listener.stack.loop.At(event.Time(r.Deadline()), &r.timer) }
+func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.timer) }
 
 func (r *half) forget() {
 	t := r.listener
