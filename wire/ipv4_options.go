@@ -112,3 +112,8 @@ func IPv4Option(opts []byte, kind byte) []byte {
 	}
 	return nil
 }
+
+// HasSourceRoute tells whether well-formed options name the hosts to pass through.
+func HasSourceRoute(opts []byte) bool {
+	return IPv4Option(opts, IPOPT_LSRR) != nil || IPv4Option(opts, IPOPT_SSRR) != nil
+}

@@ -124,7 +124,7 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 			return
 		}
 	}
-	s.input(i, p, toMany)
+	s.input(i, p, toMany, false)
 	s.host.Pending = false // the loop that called carries it
 }
 
@@ -139,7 +139,7 @@ func (s *Stack) deliverLooped() {
 			p.Release()
 			continue
 		}
-		s.input(lo, p, false)
+		s.input(lo, p, false, false)
 	}
 	s.looped, s.host.Looped = s.looped[:0], false
 }
@@ -150,7 +150,7 @@ func (i *Iface) Handle(now event.Time, arg any) {
 	s := i.stack
 	s.begin(now)
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet), true)
+	s.input(i, arg.(*packet.Packet), true, true)
 	s.host.Pending = false
 }
 

@@ -38,22 +38,24 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) readTCP(p *packet.Packet, h *header, g *tcp.Segment) (ok bool) {
 	c := &s.Counters
 	if !p.Pullup(wire.TCPLen) {
-		c.InErrs++
 		return false
 	}
-	if n := int(p.Header()[12]>>4) * 4; n > len(p.Header()) && !p.Pullup(n) {
-		c.InErrs++
+	n := int(p.Header()[12]>>4) * 4
+	switch {
+	case n < wire.TCPLen:
+		s.tcp.host.InErrs++
 		return false
-	}
-	if p.Sum == packet.SumUnknown && !tcpSum(p, h) {
-		c.InErrs++
+	case n > len(p.Header()) && !p.Pullup(n):
+		return false
+	case p.Sum == packet.SumUnknown && !tcpSum(p, h):
+		s.tcp.host.InErrs++
 		c.InCsumErrors++
 		return false
 	}
 	var rest []byte
 	var err error
 	if g.TCP, rest, err = wire.ParseTCP(p.Header()); err != nil {
-		c.InErrs++
+		s.tcp.host.InErrs++
 		return false
 	}
 	g.GSO, g.ECN, g.Conn = p.GSO.Size, h.tos.ECN(), nil
@@ -82,6 +84,7 @@ func tcpSum(p *packet.Packet, h *header) bool {
 // take implements segmentTaker.
 func (t *TCP) take(h *header, g *tcp.Segment) {
 	if h.ttl < t.minTTL(h) { // IP_MINTTL (RFC 5082)
+		t.stack.Counters.TCPMinTTLDrop++
 		g.Payload.Release()
 		return
 	}
@@ -173,16 +176,20 @@ func (l *tcpLayer) lose() {
 	l.host.Out = l.host.Out[:0]
 }
 
-// tcpError tells the connection that sent the segment which an error quotes (tcp_v4_err).
-func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
+// tcpError tells the connection that sent the segment which an error quotes, if there is one (tcp_v4_err).
+func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	src, dst := q.Ports()
-	t, ok := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}].(*TCP)
+	taker := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}]
+	t, ok := taker.(*TCP)
 	if !ok {
-		return
+		return taker != nil
 	}
 	seq, now := q.Seq(), s.now()
 	switch state := t.conn.State(); {
+	case !t.conn.InFlight(seq):
+		s.Counters.OutOfWindowIcmps++
 	case e.errno == syscall.EMSGSIZE:
+		s.learnMTU(q, e)
 		if t.discover() != sockeye.IP_PMTUDISC_DONT {
 			t.conn.PacketTooBig(now, int(e.info), seq)
 		}
@@ -195,6 +202,7 @@ func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
 		t.conn.Unreachable(now, e.errno, seq, keep)
 	}
 	t.settle(now)
+	return true
 }
 
 // discover is IP_MTU_DISCOVER of the version of IP that is in use.
