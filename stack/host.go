@@ -65,6 +65,9 @@ func NewHost(c Config) *Host {
 	if h.loop == nil {
 		h.loop, h.own = event.New(), true
 	}
+	if h.loop.Lockstep() {
+		h.sock.Order, h.sock.Number = h.loop, h.loop.Join()
+	}
 	h.inet = inet.New(&h.sock, h.loop, c.Seed)
 	if c.Inet != nil {
 		h.inet.SetSysctl(*c.Inet)

@@ -29,6 +29,7 @@ type Stack struct {
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
+	posts   map[*TCP]*posted
 	ids     uint32 // of packets that may be fragmented
 	in      header // scratch: of the packet that is being handled
 	scratch []byte
@@ -84,7 +85,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
 		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
-		mtus: make(pathMTUs),
+		mtus: make(pathMTUs), posts: make(map[*TCP]*posted),
 	}
 	s.ids = s.rand.Uint32()
 	var key tcp.Key

@@ -71,7 +71,10 @@ func (d *Descriptor) enter() bool {
 }
 
 // leave ends a call.
-func (d *Descriptor) leave() { d.base.Host.Leave() }
+func (d *Descriptor) leave() {
+	d.base.Host.turn = false
+	d.base.Host.Leave()
+}
 
 // Close gives the number back and, if no other descriptor names the socket,
 // ends it.
@@ -82,13 +85,17 @@ func (d *Descriptor) Close() error {
 	defer d.leave()
 	d.closed.Store(true)
 	d.base.Host.dropDescriptor(d.fd)
+	if d.base.Host.Later() {
+		d.base.Host.Post(d.file, "", (*closing)(d))
+		return nil
+	}
 	d.base.WakeAll()
 	Drop(d.file)
 	return nil
 }
 
 func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
-	if !d.enter() {
+	if !d.enterTurn("bind", sa) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -96,7 +103,7 @@ func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
 }
 
 func (d *Descriptor) Listen(backlog int) error {
-	if !d.enter() {
+	if !d.enterTurn("listen", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -120,7 +127,7 @@ func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 }
 
 func (d *Descriptor) Connect(sa sockeye.Sockaddr) error {
-	if !d.enter() {
+	if !d.enterTurn("connect", sa) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -144,7 +151,7 @@ func (d *Descriptor) Getpeername() (sockeye.Sockaddr, error) {
 }
 
 func (d *Descriptor) Shutdown(how sockeye.How) error {
-	if !d.enter() {
+	if !d.enterTurn("shutdown", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -160,7 +167,7 @@ func (d *Descriptor) Getsockopt(level, name int, val []byte) (int, error) {
 }
 
 func (d *Descriptor) Setsockopt(level, name int, val []byte) error {
-	if !d.enter() {
+	if !d.enterTurn("setsockopt", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -184,7 +191,7 @@ func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
 }
 
 func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) (int, error) {
-	if !d.enter() {
+	if !d.enterSend(to) {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()
@@ -220,7 +227,7 @@ func (d *Descriptor) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 func (d *Descriptor) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if !d.enter() {
+	if !d.enterSend(m.Name) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -236,7 +243,7 @@ func (d *Descriptor) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
-	if !d.enter() {
+	if !d.enterSend(sockeye.Sockaddr{}) {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()

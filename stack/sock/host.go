@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"sockeye"
+	"sockeye/event"
 )
 
 // A Host is what sockets share with the host that they are on. Its lock
@@ -23,13 +24,19 @@ type Host struct {
 	Pending bool
 	Carry   func()
 
+	// Order is the loop if that is in lockstep, else nil, and Number the host's in it.
+	Order  *event.Loop
+	Number uint32
+	turn   bool // a call goes on that has waited for its turn
+
 	// IfaceIndex and IfaceName tell an interface's index by its name, and the other
 	// way round: SO_BINDTODEVICE. 0 and "" are none.
 	IfaceIndex func(name string) int
 	IfaceName  func(index int) string
 
-	fds  []bool // descriptors in use
-	free int    // the lowest that may be free
+	fds     []bool // descriptors in use
+	free    int    // the lowest that may be free
+	sockets uint32 // how many there have been
 
 	wakes    sync.Pool       // channels to park on
 	woken    []chan struct{} // of calls to be woken at Unlock
