@@ -73,7 +73,9 @@ func (l *Loop) Orders() bool { return !l.steps.handling.Load() && !l.steps.close
 
 // Post leaves work to a loop in lockstep, to be done once all goroutines wait, in the order of the
 // keys. It comes before all other work and events.
-func (l *Loop) Post(k Key, h Handler, arg any) { l.add(&l.steps.posts, step{key: k, handler: h, arg: arg}) }
+func (l *Loop) Post(k Key, h Handler, arg any) {
+	l.add(&l.steps.posts, step{key: k, handler: h, arg: arg})
+}
 
 // Wake lets a loop in lockstep send to c, which has room for one, when all goroutines wait, and
 // there is nothing to do but such wake-ups, of which each is done when its turn comes.

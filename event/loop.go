@@ -100,6 +100,16 @@ func (l *Loop) Cancel(e *Event) {
 	l.remove(e)
 }
 
+// Next is when the first event is due; false: nothing is scheduled, and no timer is set.
+func (l *Loop) Next() (Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		return 0, false
+	}
+	return l.queue[0].at, true
+}
+
 // Run does the work that is due, unless another goroutine is about it. The caller
 // holds no lock.
 func (l *Loop) Run() {

@@ -53,10 +53,10 @@ func (p *posted) write(b []byte, how tcp.WriteFlags) (n int) {
 }
 
 // Handle implements event.Handler.
-func (p *posted) Handle(event.Time, any) {
+func (p *posted) Handle(at event.Time, _ any) {
 	t, c := p.socket, p.conn
 	s := t.stack
-	s.host.Lock()
+	s.begin(at)
 	defer s.host.Unlock()
 	delete(s.posts, t)
 	now := s.now()
@@ -86,8 +86,8 @@ type datagramOut struct {
 }
 
 // Handle implements event.Handler.
-func (d *datagramOut) Handle(event.Time, any) {
-	d.stack.host.Lock()
+func (d *datagramOut) Handle(now event.Time, _ any) {
+	d.stack.begin(now)
 	defer d.stack.host.Unlock()
 	d.stack.output(d.p, d.h, d.w)
 	d.stack.host.Pending = false

@@ -85,7 +85,7 @@ func (i *Iface) sendFrame(p *packet.Packet, next wire.Addr, c cast) {
 			i.solicit(n)
 		}
 		if len(n.waiting) == maxWaiting {
-			i.stack.Counters.IPOutDiscards++
+			i.stack.Counters.UnresolvedDiscards++
 			n.waiting[0].Release()
 			n.waiting = n.waiting[1:]
 		}
@@ -98,7 +98,7 @@ func (i *Iface) sendFrame(p *packet.Packet, next wire.Addr, c cast) {
 	}
 	if n.state == STALE {
 		n.state, n.since, n.probes = DELAY, now, 0
-		i.stack.loop.At(now.Add(delayTime), &n.Event)
+		i.stack.schedule(now.Add(delayTime), &n.Event)
 	}
 	i.frame(p, n.mac, next)
 }
@@ -161,7 +161,7 @@ func (i *Iface) solicit(n *neighbour) {
 	if n.state == FAILED {
 		n.state = INCOMPLETE
 	}
-	i.stack.loop.At(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
+	i.stack.schedule(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
 	src, ok := i.source(n.ip)
 	if !ok {
 		return
@@ -200,7 +200,7 @@ func (i *Iface) sendND(message []byte, src, dst wire.Addr, to wire.MAC) {
 	p := packet.NewPacket()
 	p.Sum = packet.SumGood
 	copy(p.Push(len(message)), message)
-	i.stack.Counters.ICMPOutMsgs++
+	i.stack.Counters.ICMP6.sent(message[0])
 	i.stack.putHeader(p, &header{src: src, dst: dst, proto: wire.IPPROTO_ICMPV6, ttl: wire.NDPHopLimit}, len(message))
 	i.putFrame(p, to, wire.ETH_P_IPV6)
 }

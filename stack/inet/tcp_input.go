@@ -38,22 +38,22 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) readTCP(p *packet.Packet, h *header, g *tcp.Segment) (ok bool) {
 	c := &s.Counters
 	if !p.Pullup(wire.TCPLen) {
-		c.TCPInErrs++
+		c.InErrs++
 		return false
 	}
 	if n := int(p.Header()[12]>>4) * 4; n > len(p.Header()) && !p.Pullup(n) {
-		c.TCPInErrs++
+		c.InErrs++
 		return false
 	}
 	if p.Sum == packet.SumUnknown && !tcpSum(p, h) {
-		c.TCPInErrs++
-		c.TCPInCsumErrors++
+		c.InErrs++
+		c.InCsumErrors++
 		return false
 	}
 	var rest []byte
 	var err error
 	if g.TCP, rest, err = wire.ParseTCP(p.Header()); err != nil {
-		c.TCPInErrs++
+		c.InErrs++
 		return false
 	}
 	g.GSO, g.ECN, g.Conn = p.GSO.Size, h.tos.ECN(), nil
@@ -229,7 +229,7 @@ func (s *Stack) linger(t *TCP) {
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
 	s.tcp.flows[k.flow] = k
-	s.loop.At(event.Time(w.Deadline), &k.timer)
+	s.schedule(event.Time(w.Deadline), &k.timer)
 }
 
 func (k *lingering) forget() {
@@ -259,7 +259,7 @@ func (k *lingering) take(h *header, g *tcp.Segment) {
 	}
 	s.answerSegment(k.flow)
 	if k.tw.Deadline != due {
-		s.loop.At(event.Time(k.tw.Deadline), &k.timer)
+		s.schedule(event.Time(k.tw.Deadline), &k.timer)
 	}
 }
 

@@ -182,7 +182,7 @@ func (u *UDP) push(p *packet.Packet) error {
 	if u.Opt.NoCheck && h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
-	u.stack.Counters.UDPOutDatagrams++
+	u.stack.Counters.udp(h.dst).OutDatagrams++
 	if u.Host.Later() {
 		u.Host.Post(u, u.name(h.dst, to.port, 0).String(), &datagramOut{u.stack, p, h, to.w})
 		return nil

@@ -42,15 +42,21 @@ type Descriptor struct {
 	closed atomic.Bool
 }
 
-// Open gives an open socket a descriptor, or EMFILE. The host is locked.
+// Open gives an open socket a descriptor, or EMFILE; net.ErrClosed: the host is. The host
+// is locked.
 func Open(f File) (*Descriptor, error) {
 	s := f.Base()
-	fd, ok := s.Host.takeDescriptor()
-	if !ok {
+	fd, ok := s.Host.freeDescriptor()
+	switch {
+	case s.Host.closed:
+		return nil, net.ErrClosed
+	case !ok:
 		return nil, syscall.EMFILE
 	}
 	s.Hold()
-	return &Descriptor{file: f, base: s, fd: fd}, nil
+	d := &Descriptor{file: f, base: s, fd: fd}
+	s.Host.setDescriptor(fd, d)
+	return d, nil
 }
 
 // File is the open socket.
@@ -72,7 +78,9 @@ func (d *Descriptor) enter() bool {
 
 // leave ends a call.
 func (d *Descriptor) leave() {
-	d.base.Host.turn = false
+	if h := d.base.Host; h.turn {
+		h.leaveTurn()
+	}
 	d.base.Host.Leave()
 }
 
@@ -83,15 +91,19 @@ func (d *Descriptor) Close() error {
 		return net.ErrClosed
 	}
 	defer d.leave()
+	d.close()
+	return nil
+}
+
+func (d *Descriptor) close() {
 	d.closed.Store(true)
-	d.base.Host.dropDescriptor(d.fd)
+	d.base.Host.setDescriptor(d.fd, nil)
 	if d.base.Host.Later() {
 		d.base.Host.Post(d.file, "", (*closing)(d))
-		return nil
+		return
 	}
 	d.base.WakeAll()
 	Drop(d.file)
-	return nil
 }
 
 func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
@@ -115,7 +127,7 @@ func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 		return nil, sockeye.Sockaddr{}, net.ErrClosed
 	}
 	defer d.leave()
-	if !d.base.Host.hasDescriptor() { // before a connection is taken
+	if _, ok := d.base.Host.freeDescriptor(); !ok { // before a connection is taken
 		return nil, sockeye.Sockaddr{}, syscall.EMFILE
 	}
 	f, from, err := d.file.Accept()

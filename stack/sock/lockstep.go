@@ -74,6 +74,14 @@ func (d *Descriptor) enterTurn(call string, to sockeye.Sockaddr) bool {
 	return true
 }
 
+// leaveTurn ends a call that had its turn. What it sent to its own host is a part of it.
+func (h *Host) leaveTurn() {
+	if h.Looped {
+		h.Deliver()
+	}
+	h.turn = false
+}
+
 // closing is the end of a descriptor whose number was given back.
 type closing Descriptor
 
