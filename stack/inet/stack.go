@@ -30,6 +30,7 @@ type Stack struct {
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
+	posts   map[*TCP]*posted // in lockstep
 	gone    bool             // unplugged: nothing is scheduled any more
 	looped  []*packet.Packet // sent to lo
 	ids     uint32           // of packets that may be fragmented
@@ -87,7 +88,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
 		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
-		mtus: make(pathMTUs),
+		mtus: make(pathMTUs), posts: make(map[*TCP]*posted),
 	}
 	s.ids = s.rand.Uint32()
 	var key tcp.Key

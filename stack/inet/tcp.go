@@ -394,6 +394,10 @@ func (t *TCP) Ready() (e sockeye.Events) {
 // wait, and sets the timer.
 func (t *TCP) settle(now tcp.Time) {
 	s, c := t.stack, t.conn
+	if t.Host.Later() {
+		t.posted()
+		return
+	}
 	if len(s.tcp.host.Out) > 0 {
 		t.transmit()
 	}
