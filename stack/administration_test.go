@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"sockeye"
 	"sockeye/event"
@@ -57,29 +56,6 @@ func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
 		if err := a.AddRoute(stack.Route{Dst: gateway.Dst, Gateway: netip.MustParseAddr("192.0.2.1")}); err == nil {
 			t.Error("a gateway that no interface leads to was taken")
 		}
-	})
-}
-
-// A bubble ends only when no goroutine is left in it, and a loop that was closed arms no
-// timer.
-func TestNothingHappensAfterClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
-		near, _ := link.Cable(loop, link.CableOptions{Ethernet: true})
-		h := stack.NewHost(stack.Config{Loop: loop,
-			Interfaces: []stack.Interface{{Name: "eth0", Port: near, Addrs: prefixes("10.0.0.1/24")}}})
-		s := udp(h, sockeye.AF_INET, "10.0.0.1", 8000)
-		sockeye.IP_RECVERR.Set(s, true)
-		s.Sendto([]byte("x"), 0, at("10.0.0.77", 7)) // it waits for a neighbour
-		h.Close()
-		time.Sleep(time.Hour)
-		if _, err := s.Recv(make([]byte, 1), sockeye.MSG_DONTWAIT); !errors.Is(err, syscall.EAGAIN) {
-			t.Errorf("the neighbour was reported: %v", err)
-		}
-		if _, err := s.Sendto([]byte("x"), 0, at("10.0.0.77", 7)); !errors.Is(err, syscall.ENETUNREACH) {
-			t.Errorf("a host that was closed sends: %v", err)
-		}
-		loop.Close()
 	})
 }
 

@@ -9,44 +9,61 @@ import (
 	"sockeye/wire"
 )
 
-// fragment cuts a packet that is too long for its path (RFC 791 section 3.2, RFC 8200
-// section 4.5). IPv4's options stand in the first fragment alone.
+// fragment cuts a packet, its IP header in front, that is too long for its path (RFC 791
+// section 3.2, RFC 8200 section 4.5).
 func (s *Stack) fragment(p *packet.Packet, h *header, w path) {
 	s.scratch = p.AppendTo(s.scratch[:0])
-	body := s.scratch[h.len():]
 	p.Release()
-	s.ids++
-	id := s.ids
-	room := (w.mtu - h.len()) &^ 7
 	if !h.dst.Is4() {
-		room = (w.mtu - h.len() - wire.FragmentLen) &^ 7
-	}
-	for offset := 0; offset < len(body); {
-		n := min(room, len(body)-offset)
-		q := packet.NewPacket()
-		q.Append(packet.Of(body[offset : offset+n]))
-		q.Sum = packet.SumUnknown
-		more := offset+n < len(body)
-		if h.dst.Is4() {
-			ip := wire.IPv4{
-				Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto,
-				ID: uint16(id), FragOffset: uint16(offset), MF: more,
-			}
-			if offset == 0 {
-				ip.Options = h.options
-			}
-			ip.Put(q.Push(ip.Len()), n)
-		} else {
-			wire.Fragment{ID: id, Offset: uint16(offset), More: more}.Put(q.Push(wire.FragmentLen), h.proto)
-			ip := *h
-			ip.proto = wire.IPPROTO_FRAGMENT
-			s.putHeader(q, &ip, wire.FragmentLen+n)
-		}
-		s.Counters.ip(h.dst).FragCreates++
-		w.iface.send(q, w.next, w.cast)
-		offset += n
+		s.fragment6(s.scratch[h.len():], h, w)
+	} else if ip, body, err := wire.ParseIPv4(s.scratch); err == nil { // it is this host's own, or was checked
+		s.fragment4(body, ip, w)
 	}
 	s.Counters.ip(h.dst).FragOKs++
+}
+
+// fragment4 cuts a packet that may itself be a fragment, on its way through this host: its
+// identification and place are kept.
+func (s *Stack) fragment4(body []byte, ip wire.IPv4, w path) {
+	start, last := int(ip.FragOffset), !ip.MF
+	room := (w.mtu - ip.Len()) &^ 7
+	for offset := 0; offset < len(body); offset += room {
+		n := min(room, len(body)-offset)
+		ip.FragOffset, ip.MF = uint16(start+offset), !last || offset+n < len(body)
+		q := fragmentOf(body[offset : offset+n])
+		ip.Put(q.Push(ip.Len()), n)
+		s.sendFragment(&s.Counters.IP, q, w)
+		if offset == 0 {
+			wire.KeepCopiedOptions(ip.Options)
+		}
+	}
+}
+
+func (s *Stack) fragment6(body []byte, h *header, w path) {
+	s.ids++
+	ip := *h
+	ip.proto = wire.IPPROTO_FRAGMENT
+	room := (w.mtu - h.len() - wire.FragmentLen) &^ 7
+	for offset := 0; offset < len(body); offset += room {
+		n := min(room, len(body)-offset)
+		q := fragmentOf(body[offset : offset+n])
+		wire.Fragment{ID: s.ids, Offset: uint16(offset), More: offset+n < len(body)}.Put(q.Push(wire.FragmentLen), h.proto)
+		s.putHeader(q, &ip, wire.FragmentLen+n)
+		s.sendFragment(&s.Counters.IP6, q, w)
+	}
+}
+
+// fragmentOf is a fragment without its header.
+func fragmentOf(b []byte) *packet.Packet {
+	q := packet.NewPacket()
+	q.Append(packet.Of(b))
+	q.Sum = packet.SumUnknown
+	return q
+}
+
+func (s *Stack) sendFragment(c *IPCounters, q *packet.Packet, w path) {
+	c.FragCreates++
+	w.iface.send(q, w.next, w.cast)
 }
 
 // Bounds of reassembly (ipfrag_high_thresh, ipfrag_time and ip6frag_time), and the
@@ -196,7 +213,7 @@ func (r *reassembly) begin(w *pieces) {
 	if !w.key.dst.Is4() {
 		d = fragmentTime6
 	}
-	r.stack.loop.At(r.stack.loop.Now().Add(d), &w.Event)
+	r.stack.schedule(r.stack.loop.Now().Add(d), &w.Event)
 }
 
 // reach notes how far a fragment says that the packet goes.

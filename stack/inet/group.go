@@ -93,7 +93,7 @@ func (i *Iface) later(r *report, d time.Duration) {
 	}
 	r.Handler = r
 	i.due[r.group] = r
-	s.loop.At(s.loop.Now().Add(time.Duration(s.rand.Int64N(int64(d)+1))), &r.Event)
+	s.schedule(s.loop.Now().Add(time.Duration(s.rand.Int64N(int64(d)+1))), &r.Event)
 }
 
 // Handle implements event.Handler.

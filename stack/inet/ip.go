@@ -70,8 +70,8 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // transmit hands a whole IP packet to the path's link, in fragments if it is too
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
-	s.host.Pending = true
 	if w.loops {
+		s.host.Pending = true
 		q := p.Clone()
 		q.Sum = packet.SumGood
 		s.loop.Do(w.iface, q)
@@ -92,6 +92,12 @@ func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 
 // send leaves a packet at the interface's link, for a neighbour.
 func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
+	s := i.stack
+	if i.loops && (p.Len() <= i.props.MTU || p.GSO.Size != 0 && packet.Len(p.Payload) <= i.props.MaxGSO) {
+		s.looped, s.host.Looped = append(s.looped, p), true
+		return
+	}
+	s.host.Pending = true
 	if i.props.Ethernet {
 		i.sendFrame(p, next, c)
 		return

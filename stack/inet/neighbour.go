@@ -102,7 +102,7 @@ func (i *Iface) sendFrame(p *packet.Packet, next wire.Addr, c cast) {
 	}
 	if n.state == STALE {
 		n.state, n.since, n.probes = DELAY, now, 0
-		i.stack.loop.At(now.Add(delayTime), &n.Event)
+		i.stack.schedule(now.Add(delayTime), &n.Event)
 	}
 	i.frame(p, n.mac, next)
 }
@@ -187,7 +187,7 @@ func (i *Iface) solicit(n *neighbour) {
 	if n.state == FAILED {
 		n.state = INCOMPLETE
 	}
-	i.stack.loop.At(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
+	i.stack.schedule(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
 	src, ok := i.source(n.ip)
 	if !ok {
 		return

@@ -237,7 +237,7 @@ func (s *Stack) linger(t *TCP) {
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
 	s.tcp.flows[k.flow] = k
-	s.loop.At(event.Time(w.Deadline), &k.timer)
+	s.schedule(event.Time(w.Deadline), &k.timer)
 }
 
 func (k *lingering) forget() {
@@ -267,7 +267,7 @@ func (k *lingering) take(h *header, g *tcp.Segment) {
 	}
 	s.answerSegment(k.flow)
 	if k.tw.Deadline != due {
-		s.loop.At(event.Time(k.tw.Deadline), &k.timer)
+		s.schedule(event.Time(k.tw.Deadline), &k.timer)
 	}
 }
 

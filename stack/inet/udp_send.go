@@ -183,6 +183,10 @@ func (u *UDP) push(p *packet.Packet) error {
 		p.Sum = packet.SumGood // none at all
 	}
 	u.stack.Counters.udp(h.dst).OutDatagrams++
+	if u.Host.Later() {
+		u.Host.Post(u, u.name(h.dst, to.port, 0).String(), &datagramOut{u.stack, p, h, to.w})
+		return nil
+	}
 	return u.stack.output(p, h, to.w)
 }
 

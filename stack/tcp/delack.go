@@ -156,6 +156,10 @@ func (c *Conn) ackSent() {
 // ackAfterRead acknowledges what a delayed ACK waits for once the user has read it, and tells
 // the peer of a window that opened (Linux's tcp_cleanup_rbuf).
 func (c *Conn) ackAfterRead(n int) {
+	if c.h.ReadLater != nil {
+		*c.h.ReadLater += n
+		return
+	}
 	if n > 0 {
 		c.adjustBuffer()
 	}

@@ -14,6 +14,10 @@ type Host struct {
 	// It is random and secret, or fixed where runs must repeat.
 	Key Key
 
+	// ReadLater, if not nil, takes the number of bytes that reads took, which then leave it to
+	// Conn.AfterRead to tell the peer.
+	ReadLater *int
+
 	now         Time
 	syn         Conn // scratch: of a SYN that is being answered
 	challengeAt Time // RFC 5961 section 7: a limit for the whole host
