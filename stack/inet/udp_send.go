@@ -179,7 +179,7 @@ func (u *UDP) push(p *packet.Packet) error {
 	h := to.h
 	h.df = u.dontFragment(p, to)
 	wire.UDP{SrcPort: u.claim.port, DstPort: to.port}.Put(p.Push(wire.UDPLen), n)
-	if u.Opt.NoCheck && h.dst.Is4() {
+	if u.Opt.NoCheck && h.dst.Is4() || u.noSum6[0] && !h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
 	u.stack.Counters.udp(h.dst).OutDatagrams++
