@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sockeye/internal/leak"
 )
 
 // echo answers with the protocol, the path and what the request carried.
@@ -25,6 +27,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // Twenty clients ask again and again, with pauses that a connection is kept for.
 func TestHTTPClientsAllGetTheirAnswers(t *testing.T) {
+	leak.Check(t)
 	protocols := func(set func(*http.Protocols, bool)) *http.Protocols {
 		p := new(http.Protocols)
 		set(p, true)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sockeye/internal/leak"
 )
 
 // identity makes, once, the certificate of the host "server", which is its own authority. It is
@@ -46,6 +48,7 @@ func clientTLS(protocols ...string) *tls.Config {
 }
 
 func TestTLSShakesHandsAndCarriesMegabytesBothWays(t *testing.T) {
+	leak.Check(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			everyWay(t, 1, func(t *testing.T, s *star) {

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -17,7 +17,7 @@ import (
 // routed is three hosts: 10.1.0.1 and fd01::1, a router, 10.2.0.1 and fd02::1. The
 // second cable has a smaller MTU.
 func routed(t *testing.T) (a, router, b *stack.Host) {
-	loop := event.New()
+	loop := leak.Loop(t)
 	one, two := link.Cable(loop, link.CableOptions{Ethernet: true})
 	three, four := link.Cable(loop, link.CableOptions{Ethernet: true, MTU: 1300})
 	host := func(name, v4, v6, via4, via6 string, port link.Port) *stack.Host {
@@ -40,7 +40,6 @@ func routed(t *testing.T) (a, router, b *stack.Host) {
 		for _, h := range []*stack.Host{a, router, b} {
 			h.Close()
 		}
-		loop.Close()
 	})
 	return a, router, b
 }
@@ -55,6 +54,7 @@ var routedVersions = []struct {
 }
 
 func TestARouterForwards(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -81,6 +81,7 @@ func TestARouterForwards(t *testing.T) {
 }
 
 func TestHopsThatRunOutAreReported(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -120,6 +121,7 @@ func extendedError(t *testing.T, s *sockeye.Socket) (e sockeye.ExtendedError, pa
 }
 
 func TestThePathMTUIsLearned(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

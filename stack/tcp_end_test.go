@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
 )
 
 func TestAPartitionEndsAConnectionThatSends(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, cable := faulty(t, link.Faults{Delay: 10 * time.Millisecond})
 		client, server := connection(a, b, "10.0.0.2")
@@ -35,6 +37,7 @@ func TestAPartitionEndsAConnectionThatSends(t *testing.T) {
 }
 
 func TestAConnectionOutlivesAShortPartition(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, cable := faulty(t, link.Faults{Delay: 10 * time.Millisecond})
 		client, server := connection(a, b, "10.0.0.2")
@@ -49,6 +52,7 @@ func TestAConnectionOutlivesAShortPartition(t *testing.T) {
 }
 
 func TestKeepaliveFindsADeadPeerAndSparesALivingOne(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, cable := faulty(t, link.Faults{Delay: 10 * time.Millisecond})
 		client, server := connection(a, b, "10.0.0.2")
@@ -74,6 +78,7 @@ func TestKeepaliveFindsADeadPeerAndSparesALivingOne(t *testing.T) {
 }
 
 func TestThePortOfAConnectionIsFreeAfterTimeWait(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{})
 		client, server := connection(a, b, "10.0.0.2")
@@ -101,6 +106,7 @@ func TestThePortOfAConnectionIsFreeAfterTimeWait(t *testing.T) {
 }
 
 func TestAPeerThatNeverClosesIsForgottenInFinWait2(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{})
 		client, server := connection(a, b, "10.0.0.2")
@@ -121,6 +127,7 @@ func TestAPeerThatNeverClosesIsForgottenInFinWait2(t *testing.T) {
 }
 
 func TestPortsInTimeWaitAreTakenAgain(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		ip := inet.DefaultSysctl()
 		ip.LocalPortRange = [2]uint16{50000, 50009}
@@ -153,6 +160,7 @@ func TestPortsInTimeWaitAreTakenAgain(t *testing.T) {
 }
 
 func TestTimeWaitIsBounded(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		ip := inet.DefaultSysctl()
 		ip.TCP.MaxTWBuckets = 5

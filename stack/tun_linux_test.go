@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -28,7 +28,7 @@ func neighbourhood(t testing.TB) *stack.Host {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatalf("unshare(CLONE_NEWNET): %v: this test makes a network namespace, for which it needs root", err)
 	}
-	loop := event.New()
+	loop := leak.Loop(t)
 	dev, err := link.OpenTUN(loop, link.TUNOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,6 @@ func neighbourhood(t testing.TB) *stack.Host {
 	t.Cleanup(func() {
 		h.Close()
 		dev.Close()
-		loop.Close()
 	})
 	for _, command := range []string{
 		"ip addr add 10.9.0.1/24 dev " + dev.Name(), "ip addr add fd09::1/64 nodad dev " + dev.Name(),
@@ -93,6 +92,7 @@ func everySide(t *testing.T, f func(t *testing.T, s side)) {
 }
 
 func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		client, server := s.connected(t)
 		data := noise(16 << 20)
@@ -117,6 +117,7 @@ func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
 }
 
 func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		buf := make([]byte, 100)
 		// Half-closed, the answer still comes.
@@ -163,6 +164,7 @@ func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
 
 // The kernel's own account of a connection says what the Go host speaks.
 func TestTheKernelSeesAModernPeer(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		client, server := s.connected(t)
 		defer client.Close()
