@@ -115,7 +115,7 @@ func TestAHostOutlivesRandomPackets(t *testing.T) {
 			h.throw(b[:len(b)-random.IntN(2)*random.IntN(len(b))], false)
 		}
 		c := h.host.Counters()
-		if c.IPInReceives < uint64(n)/2 || c.IPInDelivers == 0 || c.IPInHdrErrors == 0 || c.FragMemory > 4<<20 {
+		if c.IP.InReceives+c.IP6.InReceives < uint64(n)/2 || c.IP.InDelivers == 0 || c.IP.InHdrErrors == 0 || c.FragMemory > 4<<20 {
 			t.Errorf("counters are %+v", c)
 		}
 		buf := make([]byte, 100)
@@ -153,8 +153,8 @@ func TestFragmentsTakeBoundedMemory(t *testing.T) {
 			fixIPv4(b)
 			h.throw(b, false)
 		}
-		if c := h.host.Counters(); c.FragMemory > 4<<20 || c.FragMemory < 3<<20 || c.IPReasmFails == 0 {
-			t.Errorf("%d bytes wait, %d fragments were dropped", c.FragMemory, c.IPReasmFails)
+		if c := h.host.Counters(); c.FragMemory > 4<<20 || c.FragMemory < 3<<20 || c.IP.ReasmFails == 0 {
+			t.Errorf("%d bytes wait, %d fragments were dropped", c.FragMemory, c.IP.ReasmFails)
 		}
 	})
 }
@@ -179,8 +179,8 @@ func TestBadHeadersAreAnswered(t *testing.T) {
 				h := newTarget(false)
 				defer h.close()
 				h.throw(tt.packet, false)
-				if c := h.host.Counters(); c.ICMPOutMsgs != 1 {
-					t.Errorf("%d errors were sent: %+v", c.ICMPOutMsgs, c)
+				if c := h.host.Counters(); c.ICMP.OutMsgs+c.ICMP6.OutMsgs != 1 {
+					t.Errorf("%d errors were sent: %+v", c.ICMP.OutMsgs, c)
 				}
 			})
 		})
@@ -199,7 +199,7 @@ func TestFramesToAllCauseNoStorms(t *testing.T) {
 			ip[19], ip[23] = dst, 8 // a port that nobody has
 			fixIPv4(ip)
 			h.throw(frame, true)
-			if c := h.host.Counters(); c.IPInReceives != 1 || c.IPOutRequests != 0 || c.IPForwDatagrams != 0 {
+			if c := h.host.Counters(); c.IP.InReceives != 1 || c.IP.OutRequests != 0 || c.IP.ForwDatagrams != 0 {
 				t.Errorf("to %d: counters are %+v", dst, c)
 			}
 		})
@@ -223,7 +223,7 @@ func TestMartiansAreDropped(t *testing.T) {
 				change(b)
 				fixIPv4(b)
 				h.throw(b, false)
-				if c := h.host.Counters(); c.IPInAddrErrors != 1 || c.IPInDelivers != 0 {
+				if c := h.host.Counters(); c.IP.InAddrErrors != 1 || c.IP.InDelivers != 0 {
 					t.Errorf("counters are %+v", c)
 				}
 			})
@@ -250,8 +250,8 @@ func TestOverlappingFragmentsAreVoid(t *testing.T) {
 		}
 		fragment(0, 64, true)
 		fragment(32, 64, true)
-		if c := h.host.Counters(); c.IPReasmFails != 1 || c.FragMemory != 0 {
-			t.Errorf("%d failed, %d bytes wait", c.IPReasmFails, c.FragMemory)
+		if c := h.host.Counters(); c.IP.ReasmFails != 1 || c.FragMemory != 0 {
+			t.Errorf("%d failed, %d bytes wait", c.IP.ReasmFails, c.FragMemory)
 		}
 	})
 }

@@ -70,7 +70,7 @@ func (h *Host) addRoute(r Route) error {
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	c := h.inet.Counters
+	c := h.inet.Counters.Clone()
 	c.TCP = h.inet.TCPCounters()
 	return c
 }

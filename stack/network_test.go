@@ -135,8 +135,8 @@ func TestLongDatagramsAreCutAndPutTogether(t *testing.T) {
 				t.Errorf("sent %d bytes, got %d: %v", n, got, err)
 			}
 		}
-		if c := b.Counters(); c.IPReasmOKs < 2 || c.IPReasmFails != 0 {
-			t.Errorf("%d packets were put together, %d not", c.IPReasmOKs, c.IPReasmFails)
+		if c := b.Counters(); c.IP.ReasmOKs+c.IP6.ReasmOKs < 2 || c.IP.ReasmFails+c.IP6.ReasmFails != 0 {
+			t.Errorf("the counters are\n%v", c)
 		}
 	})
 }
@@ -238,8 +238,8 @@ func TestFragmentsThatStayAloneAreForgotten(t *testing.T) {
 		first := []byte{0x45, 0, 0, 28, 0, 1, 0x20, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 0, 7, 0, 100, 0, 0}
 		raw.Sendto(first, 0, at("10.0.0.2", 0))
 		time.Sleep(31 * time.Second)
-		if c := b.Counters(); c.IPReasmTimeout != 1 || c.ICMPOutMsgs != 1 {
-			t.Errorf("%d timeouts, %d ICMP messages", c.IPReasmTimeout, c.ICMPOutMsgs)
+		if c := b.Counters(); c.IP.ReasmTimeout != 1 || c.ICMP.OutMsgs != 1 {
+			t.Errorf("%d timeouts, %d ICMP messages", c.IP.ReasmTimeout, c.ICMP.OutMsgs)
 		}
 	})
 }

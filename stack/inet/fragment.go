@@ -42,11 +42,11 @@ func (s *Stack) fragment(p *packet.Packet, h *header, w path) {
 			ip.proto = wire.IPPROTO_FRAGMENT
 			s.putHeader(q, &ip, wire.FragmentLen+n)
 		}
-		s.Counters.IPFragCreates++
+		s.Counters.ip(h.dst).FragCreates++
 		w.iface.send(q, w.next, w.cast)
 		offset += n
 	}
-	s.Counters.IPFragOKs++
+	s.Counters.ip(h.dst).FragOKs++
 }
 
 // Bounds of reassembly (ipfrag_high_thresh, ipfrag_time and ip6frag_time), and the
@@ -101,14 +101,15 @@ func (r *reassembly) init(s *Stack) { r.stack, r.whole = s, make(map[fragmentKey
 // missing. Overlaps make the whole packet void (RFC 5722), but for one that is there
 // twice.
 func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Packet, ok bool) {
-	c := &r.stack.Counters
-	c.IPReasmReqds++
+	c := r.stack.Counters.ip(h.dst)
+	used := &r.stack.Counters.FragMemory
+	c.ReasmReqds++
 	n := p.Len()
 	end := f.offset + n
 	w := r.whole[f.key]
 	memory := packet.Headroom + footprint(p)
-	if n == 0 || f.more && n%8 != 0 || end > maxPayload || int(c.FragMemory)+memory > maxFragmentMemory {
-		c.IPReasmFails++
+	if n == 0 || f.more && n%8 != 0 || end > maxPayload || int(*used)+memory > maxFragmentMemory {
+		c.ReasmFails++
 		p.Release()
 		return nil, false
 	}
@@ -133,7 +134,7 @@ func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Pac
 	if i < len(w.list) && w.list[i].offset < end || i > 0 && w.list[i-1].end > f.offset ||
 		w.total != 0 && (end > w.total || !f.more && end != w.total) ||
 		!f.more && len(w.list) > 0 && w.list[len(w.list)-1].end > end {
-		c.IPReasmFails++
+		c.ReasmFails++
 		p.Release()
 		r.drop(w)
 		return nil, false
@@ -148,11 +149,11 @@ func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Pac
 	w.have += n
 	w.memory += memory
 	w.size = max(w.size, h.len()+n)
-	c.FragMemory += uint64(memory)
+	*used += uint64(memory)
 	if w.have != w.total {
 		return nil, false
 	}
-	c.IPReasmOKs++
+	c.ReasmOKs++
 	*h = w.first
 	h.fragSize = w.size
 	return r.join(w), true
@@ -204,8 +205,8 @@ func (r *reassembly) Handle(_ event.Time, arg any) {
 	if r.whole[w.key] != w {
 		return
 	}
-	s.Counters.IPReasmTimeout++
-	s.Counters.IPReasmFails++
+	s.Counters.ip(w.key.dst).ReasmTimeout++
+	s.Counters.ip(w.key.dst).ReasmFails++
 	if len(w.list) > 0 && w.list[0].offset == 0 {
 		s.sendError(w.list[0].p.Clone(), &w.first, reassemblyTimeExceeded)
 	}

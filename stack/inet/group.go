@@ -132,7 +132,7 @@ func (i *Iface) sendReport(group wire.Addr, typ wire.RecordType) {
 		copy(p.Push(len(b)), b)
 		wire.PutRouterAlert(p.Push(wire.RouterAlertIPv6Len), wire.IPPROTO_ICMPV6)
 		h.proto = wire.IPPROTO_HOPOPTS
-		i.stack.Counters.ICMPOutMsgs++
+		i.stack.Counters.ICMP6.sent(wire.ICMPV6_MLD2_REPORT)
 	}
 	i.stack.putHeader(p, &h, p.Len())
 	i.sendFrame(p, dst, multicast)

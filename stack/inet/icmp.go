@@ -104,7 +104,7 @@ func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	}
 	q.Sum = packet.SumGood
 	q.Append(packet.Of(b))
-	s.Counters.ICMPOutMsgs++
+	s.Counters.icmp(h.src).sent(b[0])
 	s.output(q, out, w)
 }
 
@@ -141,7 +141,7 @@ func (s *Stack) undeliverable(p *packet.Packet, i *Iface) {
 // intact reads an ICMP message into the scratch, and checks its checksum if that is
 // not known to be right.
 func (s *Stack) intact(p *packet.Packet, h *header) (message []byte, ok bool) {
-	s.Counters.ICMPInMsgs++
+	s.Counters.icmp(h.dst).InMsgs++
 	s.scratch = p.AppendTo(s.scratch[:0])
 	b := s.scratch
 	sum := wire.Sum(0)
@@ -150,11 +150,11 @@ func (s *Stack) intact(p *packet.Packet, h *header) (message []byte, ok bool) {
 	}
 	switch {
 	case len(b) < wire.ICMPLen:
-		s.Counters.ICMPInErrors++
+		s.Counters.icmp(h.dst).InErrors++
 		return nil, false
 	case p.Sum == packet.SumUnknown && !sum.Add(b).Valid():
-		s.Counters.ICMPInCsumErrors++
-		s.Counters.ICMPInErrors++
+		s.Counters.icmp(h.dst).InCsumErrors++
+		s.Counters.icmp(h.dst).InErrors++
 		return nil, false
 	}
 	return b, true
@@ -179,7 +179,7 @@ func (s *Stack) icmpInput(p *packet.Packet, h *header) {
 		return
 	case m.IsError():
 		if q, err := wire.ParseQuote4(body); err != nil {
-			s.Counters.ICMPInErrors++
+			s.Counters.icmp(h.dst).InErrors++
 		} else if e, ok := meaning4(m); ok && h.cast == unicast {
 			if m.Type == wire.ICMP_DEST_UNREACH && m.Code == wire.ICMP_FRAG_NEEDED {
 				s.mtus.learn(q.Dst, int(m.MTU()), minMTU4, s.loop.Now())
@@ -218,7 +218,7 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 		}
 	case m.IsError():
 		if q, err := wire.ParseQuote6(body); err != nil {
-			s.Counters.ICMPInErrors++
+			s.Counters.icmp(h.dst).InErrors++
 		} else if e, ok := meaning6(m); ok {
 			if m.Type == wire.ICMPV6_PKT_TOOBIG {
 				s.mtus.learn(q.Dst, int(m.MTU()), wire.MinMTU6, s.loop.Now())
@@ -253,7 +253,7 @@ func (s *Stack) echo(p *packet.Packet, h *header, reply uint8) {
 		out.ttl = s.Sysctl.DefaultHopLimit
 	}
 	p.Release()
-	s.Counters.ICMPOutMsgs++
+	s.Counters.icmp(h.src).sent(b[0])
 	s.output(q, out, w)
 }
 

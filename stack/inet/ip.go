@@ -35,14 +35,14 @@ func (h *header) len() int {
 // adds the IP header, cuts into fragments what is too long if that is allowed, and
 // leaves it at the link. What is too long otherwise is EMSGSIZE.
 func (s *Stack) output(p *packet.Packet, h header, w path) error {
-	s.Counters.IPOutRequests++
+	s.Counters.ip(h.dst).OutRequests++
 	n := p.Len()
 	size := h.len() + n
 	if p.GSO.Size != 0 {
 		size = h.len() + len(p.Header()) + p.GSO.Size
 	}
 	if size > w.mtu && h.df {
-		s.Counters.IPFragFails++
+		s.Counters.ip(h.dst).FragFails++
 		p.Release()
 		return syscall.EMSGSIZE
 	}
@@ -69,8 +69,8 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // transmit hands a whole IP packet to the path's link, in fragments if it is too
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
-	s.host.Pending = true
 	if w.loops {
+		s.host.Pending = true
 		q := p.Clone()
 		q.Sum = packet.SumGood
 		s.loop.Do(w.iface, q)
@@ -91,6 +91,12 @@ func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 
 // send leaves a packet at the interface's link, for a neighbour.
 func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
+	s := i.stack
+	if i.loops && (p.Len() <= i.props.MTU || p.GSO.Size != 0 && packet.Len(p.Payload) <= i.props.MaxGSO) {
+		s.looped, s.host.Looped = append(s.looped, p), true
+		return
+	}
+	s.host.Pending = true
 	if i.props.Ethernet {
 		i.sendFrame(p, next, c)
 		return
@@ -101,21 +107,22 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 // input handles a packet that came in, its IP header in front. The link may have
 // carried it to many.
 func (s *Stack) input(i *Iface, p *packet.Packet, toMany bool) {
-	s.Counters.IPInReceives++
 	h := &s.in
 	*h = header{iface: i, toMany: toMany}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:
+		s.Counters.IP.InReceives++
 		p, ok = s.input4(p, h)
 	case 6:
+		s.Counters.IP6.InReceives++
 		p, ok = s.input6(p, h)
 	default:
-		s.dropHeader(p, wire.ErrVersion)
+		p.Release()
 		return
 	}
 	if ok {
-		s.Counters.IPInDelivers++
+		s.Counters.ip(h.dst).InDelivers++
 		s.deliver(p, h)
 	}
 }
@@ -130,7 +137,7 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 			s.badOptions(p, h, &ip)
 			return nil, false
 		}
-		s.dropHeader(p, err)
+		dropHeader(&s.Counters.IP, p, err)
 		return nil, false
 	}
 	h.src, h.dst, h.proto, h.ttl, h.tos, h.df = ip.Src, ip.Dst, ip.Protocol, ip.TTL, ip.TOS, ip.DF
@@ -150,7 +157,7 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 // badOptions tells the sender which byte of the options is wrong (RFC 1122 section
 // 3.2.2.5).
 func (s *Stack) badOptions(p *packet.Packet, h *header, ip *wire.IPv4) {
-	s.Counters.IPInHdrErrors++
+	s.Counters.IP.InHdrErrors++
 	hlen := wire.IPv4Len + len(ip.Options)
 	h.src, h.dst, h.tos = ip.Src, ip.Dst, ip.TOS
 	h.cast, _ = s.castOf(h.dst)
@@ -164,7 +171,7 @@ func (s *Stack) input6(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	var ip wire.IPv6
 	n, err := ip.Parse(p.Header(), p.Len())
 	if err != nil {
-		s.dropHeader(p, err)
+		dropHeader(&s.Counters.IP6, p, err)
 		return nil, false
 	}
 	h.src, h.dst, h.proto, h.ttl, h.tos = ip.Src, ip.Dst, ip.NextHeader, ip.HopLimit, ip.TrafficClass
@@ -177,7 +184,7 @@ func (s *Stack) input6(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 		s.scratch = p.AppendTo(s.scratch[:0])
 		x, _, err := wire.WalkExtensions(h.proto, s.scratch)
 		if err != nil || !p.Pullup(x.Len) {
-			s.Counters.IPInHdrErrors++
+			s.Counters.ip(h.dst).InHdrErrors++
 			s.parameterProblem(p, h, x.Problem)
 			return nil, false
 		}
@@ -205,11 +212,11 @@ func isExtension(p wire.Protocol) bool {
 }
 
 // dropHeader drops a packet whose IP header is bad.
-func (s *Stack) dropHeader(p *packet.Packet, err error) {
-	if err == wire.ErrTruncated || err == wire.ErrShort {
-		s.Counters.IPInTruncatedPkts++
+func dropHeader(c *IPCounters, p *packet.Packet, err error) {
+	if err == wire.ErrTruncated {
+		c.InTruncatedPkts++
 	} else {
-		s.Counters.IPInHdrErrors++
+		c.InHdrErrors++
 	}
 	p.Release()
 }
@@ -234,7 +241,7 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 		s.forward(p, h)
 		return false
 	}
-	s.Counters.IPInAddrErrors++
+	s.Counters.ip(h.dst).InAddrErrors++
 	p.Release()
 	return false
 }
@@ -243,12 +250,12 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 // 5.2.1).
 func (s *Stack) forward(p *packet.Packet, h *header) {
 	if h.toMany || h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
-		s.Counters.IPInAddrErrors++
+		s.Counters.ip(h.dst).InAddrErrors++
 		p.Release()
 		return
 	}
 	if h.ttl <= 1 {
-		s.Counters.IPInHdrErrors++
+		s.Counters.ip(h.dst).InHdrErrors++
 		s.sendError(p, h, timeExceeded)
 		return
 	}
@@ -262,11 +269,11 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 		size = h.len() + len(p.Header()) + p.GSO.Size
 	}
 	if size > w.mtu && (h.df || !h.dst.Is4()) {
-		s.Counters.IPFragFails++
+		s.Counters.ip(h.dst).FragFails++
 		s.sendError(p, h, tooBig(w.mtu))
 		return
 	}
-	s.Counters.IPForwDatagrams++
+	s.Counters.ip(h.dst).ForwDatagrams++
 	b := p.Push(len(p.NetworkHeader()))
 	if h.dst.Is4() {
 		wire.DecrementTTL(b)
@@ -300,6 +307,6 @@ func (s *Stack) deliver(p *packet.Packet, h *header) {
 		p.Release()
 		return
 	}
-	s.Counters.IPInUnknownProtos++
+	s.Counters.ip(h.dst).InUnknownProtos++
 	s.sendError(p, h, protocolUnreachable)
 }

@@ -85,7 +85,7 @@ func (i *Iface) sendFrame(p *packet.Packet, next wire.Addr, c cast) {
 			i.solicit(n)
 		}
 		if len(n.waiting) == maxWaiting {
-			i.stack.Counters.IPOutDiscards++
+			i.stack.Counters.UnresolvedDiscards++
 			n.waiting[0].Release()
 			n.waiting = n.waiting[1:]
 		}
@@ -200,7 +200,7 @@ func (i *Iface) sendND(message []byte, src, dst wire.Addr, to wire.MAC) {
 	p := packet.NewPacket()
 	p.Sum = packet.SumGood
 	copy(p.Push(len(message)), message)
-	i.stack.Counters.ICMPOutMsgs++
+	i.stack.Counters.ICMP6.sent(message[0])
 	i.stack.putHeader(p, &header{src: src, dst: dst, proto: wire.IPPROTO_ICMPV6, ttl: wire.NDPHopLimit}, len(message))
 	i.putFrame(p, to, wire.ETH_P_IPV6)
 }

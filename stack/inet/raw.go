@@ -193,7 +193,7 @@ func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
 		}
 		r.complete(p.Header()[:hlen], n, w)
 	}
-	r.stack.Counters.IPOutRequests++
+	r.stack.Counters.ip(h.dst).OutRequests++
 	r.stack.transmit(p, &h, w)
 	return nil
 }

@@ -127,7 +127,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		}
 	}
 	if p.iface == nil || !p.iface.Up {
-		s.Counters.IPOutNoRoutes++
+		s.Counters.ip(dst).OutNoRoutes++
 		return path{}, syscall.ENETUNREACH
 	}
 	p.mtu = p.iface.MTU

@@ -6,6 +6,7 @@ import (
 
 	"sockeye/event"
 	"sockeye/link"
+	"sockeye/packet"
 	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
@@ -29,9 +30,10 @@ type Stack struct {
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
-	gone    bool   // unplugged: nothing is scheduled any more
-	ids     uint32 // of packets that may be fragmented
-	in      header // scratch: of the packet that is being handled
+	gone    bool             // unplugged: nothing is scheduled any more
+	looped  []*packet.Packet // sent to lo
+	ids     uint32           // of packets that may be fragmented
+	in      header           // scratch: of the packet that is being handled
 	scratch []byte
 }
 
@@ -95,12 +97,28 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	s.tcp = newTCPLayer(key)
 	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
-	h.Carry = loop.Run
+	h.Carry, h.Deliver = loop.Run, s.deliverLooped
 	h.IfaceIndex, h.IfaceName = s.indexOf, s.nameOf
 	lo := s.AddIface("lo", link.Loopback(loop))
+	lo.loops = true
 	lo.AddAddr(wire.AddrFrom4([4]byte{127, 0, 0, 1}), 8)
 	lo.AddAddr(wire.AddrFrom16([16]byte{15: 1}), 128)
 	return s
+}
+
+// now is the time. It stands still while the host is locked: to ask for it costs as much as
+// handling a tenth of a segment.
+func (s *Stack) now() tcp.Time {
+	if s.host.Clock == 0 {
+		s.host.Clock = int64(s.loop.Now())
+	}
+	return tcp.Time(s.host.Clock)
+}
+
+// begin starts what the loop has called for at a time. Another call may have been later.
+func (s *Stack) begin(now event.Time) {
+	s.host.Lock()
+	s.host.Clock = max(int64(now), s.host.Latest)
 }
 
 // TCPCounters are those of all TCP sockets.

@@ -88,8 +88,6 @@ func (t *TCP) shut() sock.Shut {
 	return shut
 }
 
-func (s *Stack) now() tcp.Time { return tcp.Time(s.loop.Now()) }
-
 // Bind is bind(2).
 func (t *TCP) Bind(sa sockeye.Sockaddr) error {
 	if t.state() != tcp.Closed { // with no port of its own, but connected
@@ -464,12 +462,12 @@ func (t *TCP) unclaim() {
 // Handle implements event.Handler: a time has come for the connection.
 func (t *TCP) Handle(now event.Time, _ any) {
 	s := t.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	t.armed = 0
 	if t.conn != nil {
-		t.conn.Timeout(tcp.Time(now))
-		t.settle(tcp.Time(now))
+		t.conn.Timeout(s.now())
+		t.settle(s.now())
 	}
 	s.host.Pending = false // the loop that called carries it
 }

@@ -38,22 +38,22 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) readTCP(p *packet.Packet, h *header, g *tcp.Segment) (ok bool) {
 	c := &s.Counters
 	if !p.Pullup(wire.TCPLen) {
-		c.TCPInErrs++
+		c.InErrs++
 		return false
 	}
 	if n := int(p.Header()[12]>>4) * 4; n > len(p.Header()) && !p.Pullup(n) {
-		c.TCPInErrs++
+		c.InErrs++
 		return false
 	}
 	if p.Sum == packet.SumUnknown && !tcpSum(p, h) {
-		c.TCPInErrs++
-		c.TCPInCsumErrors++
+		c.InErrs++
+		c.InCsumErrors++
 		return false
 	}
 	var rest []byte
 	var err error
 	if g.TCP, rest, err = wire.ParseTCP(p.Header()); err != nil {
-		c.TCPInErrs++
+		c.InErrs++
 		return false
 	}
 	g.GSO, g.ECN, g.Conn = p.GSO.Size, h.tos.ECN(), nil

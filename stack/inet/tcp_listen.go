@@ -298,10 +298,10 @@ func (r *half) forget() {
 // Handle implements event.Handler: the SYN-ACK is due again.
 func (r *half) Handle(now event.Time, _ any) {
 	s := r.listener.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	w, err := s.find(r.remote, r.listener.wayTo(r.flow))
-	if err != nil || r.Timeout(s.tcp.host, tcp.Time(now), r.listener.configFor(w)) == tcp.Abandoned {
+	if err != nil || r.Timeout(s.tcp.host, s.now(), r.listener.configFor(w)) == tcp.Abandoned {
 		r.forget()
 		return
 	}

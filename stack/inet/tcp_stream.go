@@ -68,6 +68,7 @@ func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 		h.Leave()
 		s := packet.Of(rest[:k])
 		h.Lock()
+		now = t.stack.now()
 		if ok, _ := c.Push(now, s, last); !ok {
 			s.Release()
 			return n
@@ -138,7 +139,11 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	case t.conn == nil:
 		return t.nothing()
 	}
-	now, c := t.stack.now(), t.conn
+	c := t.conn
+	if c.Unread() == 0 && !c.AtMark() {
+		return t.nothing()
+	}
+	now := t.stack.now()
 	for i, b := range m.Buffers {
 		if i > 0 && m.N > 0 && c.AtMark() { // a receive stops at the mark
 			break

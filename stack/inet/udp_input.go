@@ -10,7 +10,7 @@ import (
 func (s *Stack) udpInput(p *packet.Packet, h *header) {
 	u, ok := s.readUDP(p, h)
 	if !ok {
-		s.Counters.UDPInErrors++
+		s.Counters.udp(h.dst).InErrors++
 		p.Release()
 		return
 	}
@@ -20,7 +20,7 @@ func (s *Stack) udpInput(p *packet.Packet, h *header) {
 	}
 	to := s.udpFind(h, u)
 	if to == nil {
-		s.Counters.UDPNoPorts++
+		s.Counters.udp(h.dst).NoPorts++
 		s.sendError(p, h, portUnreachable)
 		return
 	}
@@ -42,7 +42,7 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 		p.Truncate(n)
 	}
 	if p.Sum == packet.SumUnknown && !s.udpSum(p, h, n) {
-		s.Counters.UDPInCsumErrors++
+		s.Counters.udp(h.dst).InCsumErrors++
 		return u, false
 	}
 	return wire.UDP{SrcPort: uint16(b[0])<<8 | uint16(b[1]), DstPort: uint16(b[2])<<8 | uint16(b[3])}, true
@@ -88,15 +88,15 @@ func (u *UDP) take(p *packet.Packet, h *header, from wire.UDP) {
 		}
 		return
 	}
-	c := &u.stack.Counters
+	c := u.stack.Counters.udp(h.dst)
 	d := datagram{p: p, h: *h, port: from.SrcPort, dstPort: from.DstPort, segment: p.GSO.Size}
 	if !u.accept(d) {
-		c.UDPInErrors++
-		c.UDPRcvbufErrors++
+		c.InErrors++
+		c.RcvbufErrors++
 		p.Release()
 		return
 	}
-	c.UDPInDatagrams++
+	c.InDatagrams++
 }
 
 // split cuts a packet's payload into packets of size bytes, which share its memory.

@@ -182,7 +182,7 @@ func (u *UDP) push(p *packet.Packet) error {
 	if u.Opt.NoCheck && h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
-	u.stack.Counters.UDPOutDatagrams++
+	u.stack.Counters.udp(h.dst).OutDatagrams++
 	return u.stack.output(p, h, to.w)
 }
 

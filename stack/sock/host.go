@@ -22,6 +22,13 @@ type Host struct {
 	// lock, takes them where they go.
 	Pending bool
 	Carry   func()
+	// Looped says that packets wait that the host sent to itself. Deliver takes them where they
+	// go, with the host locked, before it is unlocked.
+	Looped  bool
+	Deliver func()
+	// Clock is the time since which the host is locked, 0 until somebody asks for it, and Latest
+	// what it was before.
+	Clock, Latest int64
 
 	// IfaceIndex and IfaceName tell an interface's index by its name, and the other
 	// way round: SO_BINDTODEVICE. 0 and "" are none.
@@ -42,6 +49,9 @@ func (h *Host) Lock() { h.mu.Lock() }
 
 // Leave unlocks the host, and the caller carries what was sent.
 func (h *Host) Leave() {
+	if h.Looped {
+		h.Deliver()
+	}
 	pending := h.Pending
 	h.Pending = false
 	h.Unlock()

@@ -109,6 +109,12 @@ func (h *Host) giveWake(c chan struct{}) { h.wakes.Put(c) }
 // Unlock unlocks the host, and then wakes those who wait for what happened: they find it
 // unlocked.
 func (h *Host) Unlock() {
+	if h.Looped {
+		h.Deliver()
+	}
+	if h.Clock != 0 {
+		h.Clock, h.Latest = 0, h.Clock
+	}
 	if len(h.woken) == 0 {
 		h.mu.Unlock()
 		return
