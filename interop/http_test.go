@@ -69,7 +69,7 @@ func TestHTTPClientsAllGetTheirAnswers(t *testing.T) {
 					client := &http.Client{Transport: transport, Timeout: 5 * time.Minute}
 					wg.Go(func() {
 						for round := range 5 {
-							body := bytes.Repeat([]byte{'a' + byte(round)}, i*5000)
+							body := bytes.Repeat([]byte{'a' + byte(round)}, i*1000)
 							path := fmt.Sprintf("/%d/%d", i, round)
 							got, err := post(client, tt.scheme+"://server:8080"+path, body)
 							if want := fmt.Sprintf("%s %s %s", tt.proto, path, body); got != want || err != nil {
