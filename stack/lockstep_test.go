@@ -15,6 +15,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -89,6 +90,7 @@ func serveHTTP(t *testing.T, s *star) {
 }
 
 func TestAWholeConcurrentProgramRepeatsInLockstep(t *testing.T) {
+	leak.Check(t)
 	run := func() (hash string) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStar(20, 1, rough)
