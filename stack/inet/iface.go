@@ -132,14 +132,19 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 // the host's lock, and needs no more than a queue: the host that sends is the one that receives.
 func (s *Stack) deliverLooped() {
 	lo := s.ifaces[0]
-	for n := 0; n < len(s.looped); n++ {
+	for n := 0; n < len(s.looped) || len(s.tcp.looped) > 0; {
+		s.deliverSegments()
+		if n == len(s.looped) {
+			break
+		}
 		p := s.looped[n]
 		s.looped[n] = nil
-		if !lo.Up {
+		n++
+		if lo.Up {
+			s.input(lo, p, false)
+		} else {
 			p.Release()
-			continue
 		}
-		s.input(lo, p, false)
 	}
 	s.looped, s.host.Looped = s.looped[:0], false
 }
