@@ -94,6 +94,7 @@ func (s *Stack) IfaceByName(name string) *Iface {
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	a := Addr{ip, bits, broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
+	i.stack.changes++
 	if !i.props.Loopback {
 		i.stack.AddRoute(Route{Dst: a.network(), Bits: bits, Iface: i, Source: ip})
 	}

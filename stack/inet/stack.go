@@ -31,6 +31,7 @@ type Stack struct {
 	ping    ports[*Ping]
 	tcp     tcpLayer
 	looped  []*packet.Packet // sent to lo
+	changes uint64 // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
 	ids     uint32 // of packets that may be fragmented
 	in      header // scratch: of the packet that is being handled
 	scratch []byte
@@ -125,6 +126,7 @@ func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
+	s.changes++
 	s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings
 	s.tcp.options.congestion = c.TCP.Congestion
 }
@@ -133,6 +135,7 @@ func (s *Stack) SetSysctl(c Sysctl) {
 // gives are to be closed once the host is unlocked: that of a device waits for its goroutine,
 // which may be about to hand the host a packet.
 func (s *Stack) Close() (unplugged []link.Port) {
+	s.changes++
 	s.parts.close()
 	for _, i := range s.ifaces {
 		i.Up = false
