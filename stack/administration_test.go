@@ -148,6 +148,7 @@ func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
 }
 
 func TestAnInterfaceThatIsDownCarriesNothing(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		server, client := udp(b, family, bIP, 7), udp(a, family, aIP, 8)
 		client.Sendto([]byte("one"), 0, at(bIP, 7))
@@ -175,6 +176,7 @@ func TestAnInterfaceThatIsDownCarriesNothing(t *testing.T) {
 }
 
 func TestAddressesCanBeAddedWhileAHostRuns(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		if err := errors.Join(a.AddAddr("eth0", prefixes("192.0.2.1/24")[0]), b.AddAddr("eth0", prefixes("192.0.2.2/24")[0])); err != nil {

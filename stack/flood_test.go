@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/stack/inet"
 	"sockeye/wire"
 )
@@ -37,6 +38,7 @@ func flooded(t *testing.T, n needs, f func(t *testing.T, a *assault, packets int
 }
 
 func TestForgedACKsMakeNoConnections(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		a.listening()
 		for range 10 { // until cookies are sent
@@ -54,6 +56,7 @@ func TestForgedACKsMakeNoConnections(t *testing.T) {
 }
 
 func TestFragmentFloodsEndWithTheirTime(t *testing.T) {
+	leak.Check(t)
 	for name, fragment := range map[string]func(id int) []byte{
 		"IPv4": func(id int) []byte {
 			return ip4(17, make([]byte, 1400), from4("10.0.0.3"), func(h *wire.IPv4) { h.ID, h.MF = uint16(id), true })
@@ -97,6 +100,7 @@ func TestFragmentFloodsEndWithTheirTime(t *testing.T) {
 }
 
 func TestNeighbourFloodsLeaveGoodNeighboursInPlace(t *testing.T) {
+	leak.Check(t)
 	address := func(i int) wire.Addr { return wire.AddrFrom4([4]byte{10, 0, byte(1 + i>>8), byte(i)}) }
 	for name, flood := range map[string]func(a *assault, i int){
 		"ARP requests from many": func(a *assault, i int) {
@@ -143,6 +147,7 @@ func TestNeighbourFloodsLeaveGoodNeighboursInPlace(t *testing.T) {
 }
 
 func TestLearnedPathMTUsAreBounded(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		a.bound("10.0.0.1", 7)
 		sent := ip4(17, []byte{0, 7, 0, 9, 0, 9, 0, 0, 'x'}, from4("10.0.0.1"))
@@ -159,6 +164,7 @@ func TestLearnedPathMTUsAreBounded(t *testing.T) {
 }
 
 func TestQueuedErrorsAreBounded(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		s := a.bound("10.0.0.1", 7)
 		sockeye.IP_RECVERR.Set(s, true)
@@ -175,6 +181,7 @@ func TestQueuedErrorsAreBounded(t *testing.T) {
 }
 
 func TestSegmentsOutOfOrderTakeBoundedMemory(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		s := a.connected()
 		n := grows(func() {
@@ -196,6 +203,7 @@ func TestSegmentsOutOfOrderTakeBoundedMemory(t *testing.T) {
 
 // A peer whose window stays shut keeps data, but not for longer than the user is patient.
 func TestAWindowThatStaysShutEndsTheConnection(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name    string
 		window  uint16
@@ -237,6 +245,7 @@ func TestAWindowThatStaysShutEndsTheConnection(t *testing.T) {
 // A peer that reads a byte at a time gets no silly segments (RFC 9293 section 3.8.6.2): not one for
 // each byte that its window opens by.
 func TestSillyWindowsGetFewSegments(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a := goHost(t, needs{})
 		s := a.connected()
@@ -255,6 +264,7 @@ func TestSillyWindowsGetFewSegments(t *testing.T) {
 }
 
 func TestRateLimitsHoldChallengesBack(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{sysctl: func(s *inet.Sysctl) { s.TCP.ChallengeACKLimit = 100; s.TCP.InvalidRatelimit = 0 }}, func(t *testing.T, a *assault, packets int) {
 		a.connected()
 		a.heard()
