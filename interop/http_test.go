@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sockeye/internal/leak"
 )
 
 // echo answers with the protocol, the path and what the request carried.
@@ -25,6 +27,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // Twenty clients ask again and again, with pauses that a connection is kept for.
 func TestHTTPClientsAllGetTheirAnswers(t *testing.T) {
+	leak.Check(t)
 	protocols := func(set func(*http.Protocols, bool)) *http.Protocols {
 		p := new(http.Protocols)
 		set(p, true)
@@ -66,7 +69,7 @@ func TestHTTPClientsAllGetTheirAnswers(t *testing.T) {
 					client := &http.Client{Transport: transport, Timeout: 5 * time.Minute}
 					wg.Go(func() {
 						for round := range 5 {
-							body := bytes.Repeat([]byte{'a' + byte(round)}, i*5000)
+							body := bytes.Repeat([]byte{'a' + byte(round)}, i*1000)
 							path := fmt.Sprintf("/%d/%d", i, round)
 							got, err := post(client, tt.scheme+"://server:8080"+path, body)
 							if want := fmt.Sprintf("%s %s %s", tt.proto, path, body); got != want || err != nil {

@@ -9,12 +9,13 @@ import (
 	"testing/synctest"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
 
 func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		client, server := udp(a, sockeye.AF_INET, "10.0.0.1", 8), udp(b, sockeye.AF_INET, "10.0.0.2", 7)
@@ -58,6 +59,7 @@ func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
 }
 
 func TestReuseportSpreadsFlows(t *testing.T) {
+	leak.Check(t)
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()
 	var servers []*sockeye.Socket
@@ -99,8 +101,9 @@ func TestReuseportSpreadsFlows(t *testing.T) {
 }
 
 func TestNamesAreTheHostsOwn(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
+		loop := leak.Loop(t)
 		defer loop.Close()
 		near, _ := link.Cable(loop, link.CableOptions{})
 		h := stack.NewHost(stack.Config{Name: "a", Loop: loop, Hosts: map[string][]netip.Addr{"b": {netip.MustParseAddr("10.0.0.2")}},
@@ -124,6 +127,7 @@ func TestNamesAreTheHostsOwn(t *testing.T) {
 }
 
 func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
+	leak.Check(t)
 	ports := func(seed uint64) (list []uint16) {
 		h := stack.NewHost(stack.Config{Seed: seed})
 		defer h.Close()

@@ -17,6 +17,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -85,6 +86,7 @@ func post(t *testing.T, client *http.Client, i int) {
 }
 
 func TestAServerAndItsClientsRepeatInLockstep(t *testing.T) {
+	leak.Check(t)
 	repeats(t, 67, func(t *testing.T, w *bytes.Buffer) {
 		s := newStar(t, 20, w)
 		stop := s.serve()
@@ -104,6 +106,7 @@ func TestAServerAndItsClientsRepeatInLockstep(t *testing.T) {
 
 // Clients on one host differ in nothing but the time at which they begin, and share connections.
 func TestClientsOfOneHostRepeatInLockstep(t *testing.T) {
+	leak.Check(t)
 	repeats(t, 20, func(t *testing.T, w *bytes.Buffer) {
 		s := newStar(t, 1, w)
 		stop := s.serve()
@@ -123,6 +126,7 @@ func TestClientsOfOneHostRepeatInLockstep(t *testing.T) {
 
 // Datagrams to and from one socket, deadlines that expire together, and echoes in whatever order.
 func TestDatagramsRepeatInLockstep(t *testing.T) {
+	leak.Check(t)
 	repeats(t, 20, func(t *testing.T, w *bytes.Buffer) {
 		s := newStar(t, 10, w)
 		server := must(s.server.Sockets().ListenPacket("udp", "10.0.0.1:7777"))
@@ -169,6 +173,7 @@ func lockstepPair(t *testing.T) *stack.Pair {
 // A goroutine that waits for a lock keeps the bubble from settling: calls that need not wait must not,
 // as whoever makes them may hold it.
 func TestCallsUnderALockGoOnInLockstep(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := lockstepPair(t)
 		client, server := connection(p.A, p.B, "10.0.0.2")
@@ -200,6 +205,7 @@ func TestCallsUnderALockGoOnInLockstep(t *testing.T) {
 
 // More than the buffers hold goes through, both ways at once.
 func TestStreamsCrossInLockstep(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := lockstepPair(t)
 		p.Cable.Set(link.Out, bad)
@@ -213,6 +219,7 @@ func TestStreamsCrossInLockstep(t *testing.T) {
 
 // What was sent has arrived, and what was closed is closed, when the network has settled.
 func TestSettleWaitsForTheNetwork(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := lockstepPair(t)
 		client, server := udp(p.A, sockeye.AF_INET, "10.0.0.1", 7), udp(p.B, sockeye.AF_INET, "10.0.0.2", 7)
@@ -236,6 +243,7 @@ func TestSettleWaitsForTheNetwork(t *testing.T) {
 // Sockets in nothing different that connect at one instant are told of; those that begin at
 // instants of their own, or lead elsewhere, are no ties.
 func TestTiesAreTold(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name  string
 		delay func(i int) time.Duration
@@ -273,6 +281,7 @@ func TestTiesAreTold(t *testing.T) {
 
 // Waiting calls end when their host does, or its loop.
 func TestLockstepEndsWithItsLoop(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name string
 		end  func(p *stack.Pair, s *sockeye.Socket)

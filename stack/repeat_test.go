@@ -11,6 +11,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -118,6 +119,7 @@ func everything(t *testing.T, p *stack.Pair) {
 }
 
 func TestRunsRepeatToTheByte(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name string
 		loop func() *event.Loop

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -56,6 +56,7 @@ func exchange(t *testing.T, a, b *sockeye.Socket, data []byte) {
 }
 
 func TestStreamsCrossACableBothWays(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		client, server := connection(a, b, bIP)
 		if from := must(server.Getpeername()); from.Addr().String() != aIP {
@@ -70,7 +71,7 @@ func TestStreamsCrossACableBothWays(t *testing.T) {
 // faulty is two hosts on a cable with faults both ways.
 
 func faulty(t *testing.T, f link.Faults) (a, b *stack.Host, cable *link.Impaired) {
-	loop := event.New()
+	loop := leak.Loop(t)
 	near, far := link.Cable(loop, link.CableOptions{})
 	cable = must(link.Impair(loop, near, link.Impairment{Out: f, In: f, Seed: 1}))
 	a = stack.NewHost(stack.Config{Name: "a", Loop: loop, Seed: 1,
@@ -80,12 +81,12 @@ func faulty(t *testing.T, f link.Faults) (a, b *stack.Host, cable *link.Impaired
 	t.Cleanup(func() {
 		a.Close()
 		b.Close()
-		loop.Close()
 	})
 	return a, b, cable
 }
 
 func TestStreamsOutliveFaults(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name   string
 		faults link.Faults
@@ -122,6 +123,7 @@ func waits(f func()) time.Duration {
 }
 
 func TestConnectTellsWhyItFails(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name, ip  string
 		partition bool
@@ -150,6 +152,7 @@ func TestConnectTellsWhyItFails(t *testing.T) {
 }
 
 func TestStreamsFindThePathMTU(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -175,6 +178,7 @@ func TestStreamsFindThePathMTU(t *testing.T) {
 // client in all the same.
 
 func TestConnsOfAGoHostPassNettest(t *testing.T) {
+	leak.Check(t)
 	for _, ip := range []string{"127.0.0.1", "::1"} {
 		t.Run(ip, func(t *testing.T) {
 			t.Parallel()
@@ -204,6 +208,7 @@ func TestConnsOfAGoHostPassNettest(t *testing.T) {
 // A server and many clients of net/http, 100 ms away from each other.
 
 func TestHTTPInABubble(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, _ := faulty(t, link.Faults{Delay: 50 * time.Millisecond})
 		l, err := b.Sockets().Listen("tcp", "10.0.0.2:8080")
@@ -243,6 +248,7 @@ func TestHTTPInABubble(t *testing.T) {
 }
 
 func TestATCPRoundTripAllocatesNothing(t *testing.T) {
+	leak.Check(t)
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}

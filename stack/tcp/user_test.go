@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/packet"
 	"sockeye/stack/tcp"
 )
 
 func TestBlocksPassThroughWithoutACopy(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{})
 	mine := packet.Of([]byte("one block"))
@@ -29,6 +31,7 @@ func TestBlocksPassThroughWithoutACopy(t *testing.T) {
 }
 
 func TestPeekDiscardAndReadAgree(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{NoDelay: true})
 	for _, s := range []string{"abc", "defgh", "ij"} {
@@ -55,6 +58,7 @@ func TestPeekDiscardAndReadAgree(t *testing.T) {
 }
 
 func TestWriteFillsTheBufferAndNoMore(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{SndBuf: 10000})
 	c := j.c[0]
@@ -72,6 +76,7 @@ func TestWriteFillsTheBufferAndNoMore(t *testing.T) {
 }
 
 func TestNotsentLowatHoldsWritersBack(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{SndBuf: 1 << 20, NotsentLowat: 1000})
 	c := j.c[0]
@@ -90,6 +95,7 @@ func TestNotsentLowatHoldsWritersBack(t *testing.T) {
 
 // A peer that sends single bytes must not make us keep a block for each.
 func TestTinySegmentsAreKeptTogether(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000"})
 	p.handshake()
@@ -125,6 +131,7 @@ func TestTinySegmentsAreKeptTogether(t *testing.T) {
 }
 
 func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{})
 	other := p.flow
@@ -143,6 +150,7 @@ func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
 
 // Nor must one that sends them out of order.
 func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000,sackOK"})
 	p.handshake()
