@@ -223,7 +223,7 @@ func TestMartiansAreDropped(t *testing.T) {
 				change(b)
 				fixIPv4(b)
 				h.throw(b, false)
-				if c := h.host.Counters(); c.IP.InAddrErrors != 1 || c.IP.InDelivers != 0 {
+				if c := h.host.Counters(); c.InMartianSrc+c.InMartianDst != 1 || c.IP.InDelivers != 0 {
 					t.Errorf("counters are %+v", c)
 				}
 			})

@@ -22,7 +22,7 @@ type Counters struct {
 	TCP         tcp.Counters
 
 	// TCP's that are no connection's.
-	InErrs, InCsumErrors                                        uint64
+	InCsumErrors                                                uint64
 	ListenOverflows, ListenDrops, TCPReqQFullDrop               uint64
 	TCPReqQFullDoCookies, TCPTimeWaitOverflow, TCPMinTTLDrop    uint64
 	OutOfWindowIcmps                                            uint64
@@ -52,6 +52,7 @@ type ICMPCounters struct {
 type UDPCounters struct {
 	InDatagrams, NoPorts, InErrors, OutDatagrams uint64
 	RcvbufErrors, SndbufErrors, InCsumErrors     uint64
+	IgnoredMulti                                 uint64
 }
 
 // ip, icmp and udp are the counters of the version of IP that an address is of.

@@ -94,6 +94,7 @@ func (s *Stack) IfaceByName(name string) *Iface {
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	a := Addr{ip, bits, broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
+	i.stack.changes++
 	if !i.props.Loopback {
 		i.stack.AddRoute(Route{Dst: a.network(), Bits: bits, Iface: i, Source: ip})
 	}
@@ -124,7 +125,7 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 			return
 		}
 	}
-	s.input(i, p, toMany)
+	s.input(i, p, toMany, false)
 	s.host.Pending = false // the loop that called carries it
 }
 
@@ -132,14 +133,19 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 // the host's lock, and needs no more than a queue: the host that sends is the one that receives.
 func (s *Stack) deliverLooped() {
 	lo := s.ifaces[0]
-	for n := 0; n < len(s.looped); n++ {
+	for n := 0; n < len(s.looped) || len(s.tcp.looped) > 0; {
+		s.deliverSegments()
+		if n == len(s.looped) {
+			break
+		}
 		p := s.looped[n]
 		s.looped[n] = nil
-		if !lo.Up {
+		n++
+		if lo.Up {
+			s.input(lo, p, false, false)
+		} else {
 			p.Release()
-			continue
 		}
-		s.input(lo, p, false)
 	}
 	s.looped, s.host.Looped = s.looped[:0], false
 }
@@ -150,7 +156,7 @@ func (i *Iface) Handle(now event.Time, arg any) {
 	s := i.stack
 	s.begin(now)
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet), true)
+	s.input(i, arg.(*packet.Packet), true, true)
 	s.host.Pending = false
 }
 

@@ -288,9 +288,19 @@ func (i *Iface) takeFrame(p *packet.Packet) (toMany, ok bool) {
 		return false, false
 	}
 	p.Pull(h.Len())
-	switch h.Type {
-	case wire.ETH_P_IP, wire.ETH_P_IPV6:
-		return h.Dst.IsGroup(), true
+	switch c := &i.stack.Counters; h.Type {
+	case wire.ETH_P_IP:
+		if wire.Version(p.Header()) == 4 {
+			return h.Dst.IsGroup(), true
+		}
+		c.IP.InReceives++
+		c.IP.InHdrErrors++
+	case wire.ETH_P_IPV6:
+		if wire.Version(p.Header()) == 6 {
+			return h.Dst.IsGroup(), true
+		}
+		c.IP6.InReceives++
+		c.IP6.InHdrErrors++
 	case wire.ETH_P_ARP:
 		i.arpInput(p)
 	}
@@ -328,13 +338,18 @@ func (i *Iface) solicited(b []byte, h *header) {
 	if err != nil || !i.has(m.Target) || !i.props.Ethernet {
 		return
 	}
-	answer := wire.NeighborAdvert{
-		Target: m.Target, Router: i.stack.Sysctl.Forwarding, Solicited: true, Override: true,
-		Options: wire.NDPOptions{Set: wire.OptTargetMAC, Target: i.props.Hardware},
+	probe := h.src.IsUnspecified() // duplicate address detection (RFC 4862)
+	if probe && (h.dst != m.Target.SolicitedNode() || m.Options.Has(wire.OptSourceMAC)) {
+		return
+	}
+	answer := wire.NeighborAdvert{Target: m.Target, Router: i.stack.Sysctl.Forwarding, Solicited: true}
+	if h.cast == multicast {
+		answer.Override = true
+		answer.Options = wire.NDPOptions{Set: wire.OptTargetMAC, Target: i.props.Hardware}
 	}
 	dst, to := h.src, m.Options.Source
 	switch {
-	case h.src.IsUnspecified(): // duplicate address detection (RFC 4862)
+	case probe:
 		answer.Solicited = false
 		dst = allNodes
 		to = allNodes.MulticastMAC()
@@ -355,7 +370,16 @@ func (i *Iface) solicited(b []byte, h *header) {
 // advertised takes a neighbour advertisement (section 7.2.5).
 func (i *Iface) advertised(b []byte) {
 	m, err := wire.ParseNeighborAdvert(b)
-	if err == nil && m.Options.Has(wire.OptTargetMAC) && !i.has(m.Target) {
-		i.learn(m.Target, m.Options.Target, m.Solicited, m.Override)
+	if err != nil || i.has(m.Target) {
+		return
+	}
+	mac := m.Options.Target
+	if !m.Options.Has(wire.OptTargetMAC) { // it answers what was sent to the address that is known
+		if n := i.neighbours[m.Target]; n != nil {
+			mac = n.mac
+		}
+	}
+	if !mac.IsZero() {
+		i.learn(m.Target, mac, m.Solicited, m.Override)
 	}
 }

@@ -30,8 +30,10 @@ type Stack struct {
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
+	posts   map[*TCP]*posted // in lockstep
 	gone    bool             // unplugged: nothing is scheduled any more
 	looped  []*packet.Packet // sent to lo
+	changes uint64           // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
 	ids     uint32           // of packets that may be fragmented
 	in      header           // scratch: of the packet that is being handled
 	scratch []byte
@@ -87,7 +89,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
 		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
-		mtus: make(pathMTUs),
+		mtus: make(pathMTUs), posts: make(map[*TCP]*posted),
 	}
 	s.ids = s.rand.Uint32()
 	var key tcp.Key
@@ -126,6 +128,7 @@ func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
+	s.changes++
 	s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings
 	s.tcp.options.congestion = c.TCP.Congestion
 }
@@ -138,6 +141,7 @@ func (s *Stack) Unplug() (unplugged []link.Port) {
 		return nil
 	}
 	s.gone = true
+	s.changes++
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)

@@ -35,6 +35,9 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 	}
 	b := p.Header()
 	n := int(b[4])<<8 | int(b[5])
+	if n == 0 && !h.dst.Is4() { // as in a jumbogram (RFC 2675 section 4)
+		n = p.Len()
+	}
 	switch {
 	case n < wire.UDPLen, n > p.Len():
 		return u, false
@@ -71,10 +74,15 @@ func (s *Stack) udpFind(h *header, u wire.UDP) *UDP {
 // udpToMany hands a multicast or broadcast datagram to every socket that takes it.
 func (s *Stack) udpToMany(p *packet.Packet, h *header, u wire.UDP) {
 	p.Pull(wire.UDPLen)
+	known := false
 	for _, to := range s.udp[u.DstPort] {
 		if to.takes(h, u.SrcPort) > 0 && (h.cast != multicast || to.allows(h)) {
+			known = true
 			to.take(p.Clone(), h, u)
 		}
+	}
+	if !known {
+		s.Counters.udp(h.dst).IgnoredMulti++
 	}
 	p.Release()
 }
@@ -122,13 +130,15 @@ func split(p *packet.Packet, size int) (list []*packet.Packet) {
 	return list
 }
 
-// udpError tells the socket that sent the datagram which an error quotes (udp_err).
-func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) {
+// udpError tells the socket that sent the datagram which an error quotes, if there is one (udp_err).
+func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	src, dst := q.Ports()
 	u := s.udpFind(&header{src: q.Dst, dst: q.Src, iface: h.iface}, wire.UDP{SrcPort: dst, DstPort: src})
 	if u == nil {
-		return
+		return false
 	}
+	s.learnMTU(q, e)
 	e.port, e.payload = dst, quoted(q.Payload, wire.UDPLen)
 	u.report(e)
+	return true
 }

@@ -77,7 +77,12 @@ func (d *Descriptor) enter() bool {
 }
 
 // leave ends a call.
-func (d *Descriptor) leave() { d.base.Host.Leave() }
+func (d *Descriptor) leave() {
+	if h := d.base.Host; h.turn {
+		h.leaveTurn()
+	}
+	d.base.Host.Leave()
+}
 
 // Close gives the number back and, if no other descriptor names the socket,
 // ends it.
@@ -93,12 +98,16 @@ func (d *Descriptor) Close() error {
 func (d *Descriptor) close() {
 	d.closed.Store(true)
 	d.base.Host.setDescriptor(d.fd, nil)
+	if d.base.Host.Later() {
+		d.base.Host.Post(d.file, "", (*closing)(d))
+		return
+	}
 	d.base.WakeAll()
 	Drop(d.file)
 }
 
 func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
-	if !d.enter() {
+	if !d.enterTurn("bind", sa) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -106,7 +115,7 @@ func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
 }
 
 func (d *Descriptor) Listen(backlog int) error {
-	if !d.enter() {
+	if !d.enterTurn("listen", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -130,7 +139,7 @@ func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 }
 
 func (d *Descriptor) Connect(sa sockeye.Sockaddr) error {
-	if !d.enter() {
+	if !d.enterTurn("connect", sa) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -154,7 +163,7 @@ func (d *Descriptor) Getpeername() (sockeye.Sockaddr, error) {
 }
 
 func (d *Descriptor) Shutdown(how sockeye.How) error {
-	if !d.enter() {
+	if !d.enterTurn("shutdown", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -170,7 +179,7 @@ func (d *Descriptor) Getsockopt(level, name int, val []byte) (int, error) {
 }
 
 func (d *Descriptor) Setsockopt(level, name int, val []byte) error {
-	if !d.enter() {
+	if !d.enterTurn("setsockopt", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -194,7 +203,7 @@ func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
 }
 
 func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) (int, error) {
-	if !d.enter() {
+	if !d.enterSend(to) {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()
@@ -230,7 +239,7 @@ func (d *Descriptor) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 func (d *Descriptor) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if !d.enter() {
+	if !d.enterSend(m.Name) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -246,7 +255,7 @@ func (d *Descriptor) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
-	if !d.enter() {
+	if !d.enterSend(sockeye.Sockaddr{}) {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()

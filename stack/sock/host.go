@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"sockeye"
+	"sockeye/event"
 )
 
 // A Host is what sockets share with the host that they are on. Its lock
@@ -30,14 +31,20 @@ type Host struct {
 	// what it was before.
 	Clock, Latest int64
 
+	// Order is the loop if that is in lockstep, else nil, and Number the host's in it.
+	Order  *event.Loop
+	Number uint32
+	turn   bool // a call goes on that has waited for its turn
+
 	// IfaceIndex and IfaceName tell an interface's index by its name, and the other
 	// way round: SO_BINDTODEVICE. 0 and "" are none.
 	IfaceIndex func(name string) int
 	IfaceName  func(index int) string
 
-	fds    []*Descriptor // by number; nil: free
-	free   int           // the lowest that may be free
-	closed bool
+	fds     []*Descriptor // by number; nil: free
+	free    int           // the lowest that may be free
+	sockets uint32        // how many there have been
+	closed  bool
 
 	wakes    sync.Pool       // channels to park on
 	woken    []chan struct{} // of calls to be woken at Unlock
@@ -134,9 +141,11 @@ func (h *Host) setDescriptor(fd int, d *Descriptor) {
 // net.ErrClosed, and so does whatever is called from now on. The host is locked.
 func (h *Host) Close() {
 	h.closed = true
+	h.turn = true // nothing is left for later
 	for _, d := range h.fds {
 		if d != nil {
 			d.close()
 		}
 	}
+	h.turn = false
 }

@@ -242,7 +242,7 @@ func TestTimeWait(t *testing.T) {
 			1     < . -100 ack 2 win 1000
 			1     > . 2 ack 2
 			1.1   < . -100 ack 2 win 1000
-			1.1   ? TCPACKSkipped 1`},
+			1.1   ? TCPACKSkippedTimeWait 1`},
 		{name: "with timestamps a SYN with a later one is newer", open: "mss 1000,ts 1000 0", script: `
 			0     close
 			0     > F. 1 ack 1 <ts 0 1000>

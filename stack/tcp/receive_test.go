@@ -223,7 +223,7 @@ func TestTimestamps(t *testing.T) {
 			0.1   < . 1 ack 1 win 1000 <ts 900 0>
 			0.6   < . 1 ack 1 win 1000 <ts 900 0>
 			0.6   > . 1 ack 1 <ts 600 1000>
-			0.6   ? TCPACKSkipped 1`},
+			0.6   ? TCPACKSkippedPAWS 1`},
 	})
 }
 
