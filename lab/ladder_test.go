@@ -3,6 +3,7 @@ package lab_test
 import (
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,7 +31,7 @@ func squeezed(s string) string {
 	for _, l := range strings.Split(strings.TrimSpace(s), "\n") {
 		var words []string
 		for _, w := range strings.Fields(l) {
-			if _, err := net.ResolveTCPAddr("tcp", strings.TrimSuffix(w, ",")); err == nil && strings.Contains(w, ".") && strings.Contains(w, ":") {
+			if _, err := netip.ParseAddrPort(strings.TrimSuffix(w, ",")); err == nil {
 				if strings.HasSuffix(w, ",") {
 					words[len(words)-1] += ","
 				}
