@@ -16,6 +16,7 @@ import (
 
 	pb "google.golang.org/grpc/interop/grpc_testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack"
 )
 
@@ -76,13 +77,14 @@ func dialGRPC(t *testing.T, h *stack.Host) pb.TestServiceClient {
 }
 
 func TestGRPCCallsAndStreams(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 5, func(t *testing.T, s *star) {
 		serveGRPC(t, s)
 		var wg sync.WaitGroup
 		for _, h := range s.clients {
 			client := dialGRPC(t, h)
 			wg.Go(func() {
-				for size := int32(1); size < 2<<20; size *= 5 {
+				for size := int32(1); size < 500_000; size *= 7 {
 					r, err := client.UnaryCall(t.Context(), &pb.SimpleRequest{ResponseSize: size})
 					if err != nil || len(r.Payload.Body) != int(size) {
 						t.Errorf("asked for %d bytes: %v", size, err)
@@ -116,6 +118,7 @@ func TestGRPCCallsAndStreams(t *testing.T) {
 }
 
 func TestGRPCCallsEndAtTheirDeadline(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 1, func(t *testing.T, s *star) {
 		serveGRPC(t, s)
 		client := dialGRPC(t, s.clients[0])
@@ -132,6 +135,7 @@ func TestGRPCCallsEndAtTheirDeadline(t *testing.T) {
 // Calls fail while the network is cut, and succeed again soon after it is whole: within the
 // two minutes that gRPC waits at most between two attempts to connect.
 func TestGRPCOutlivesAPartition(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 1, func(t *testing.T, s *star) {
 		serveGRPC(t, s)
 		client := dialGRPC(t, s.clients[0])

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"sockeye/internal/leak"
 	"sockeye/stack"
 )
 
@@ -85,6 +86,7 @@ func flush(t *testing.T, c *nats.Conn) {
 }
 
 func TestNATSMessagesReachEverySubscriber(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 5, func(t *testing.T, s *star) {
 		emptyPools()
 		serveNATS(t, s)
@@ -119,6 +121,7 @@ func TestNATSMessagesReachEverySubscriber(t *testing.T) {
 
 // A client that was cut off connects again by itself, and its requests are answered.
 func TestNATSRequestsAreAnsweredAgainAfterAPartition(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 2, func(t *testing.T, s *star) {
 		emptyPools()
 		serveNATS(t, s)

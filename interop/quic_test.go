@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"sockeye/internal/leak"
 )
 
 // serveQUIC echoes every stream that clients open, until the test ends.
@@ -68,6 +70,7 @@ func dialQUIC(t *testing.T, s *star, i int, config *quic.Config) *quic.Conn {
 }
 
 func TestQUICStreamsCarryDataBothWays(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 3, func(t *testing.T, s *star) {
 		serveQUIC(t, s, nil)
 		data := make([]byte, 256<<10)
@@ -98,6 +101,7 @@ func TestQUICStreamsCarryDataBothWays(t *testing.T) {
 
 // A connection that is silent for its idle timeout is given up, not a moment before.
 func TestQUICConnectionsEndWhenTheNetworkIsCut(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, 1, func(t *testing.T, s *star) {
 		config := &quic.Config{MaxIdleTimeout: 10 * time.Second}
 		serveQUIC(t, s, config)

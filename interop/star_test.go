@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -42,7 +42,7 @@ func everyWay(t *testing.T, clients int, f func(t *testing.T, s *star)) {
 
 // newStar makes a star, which ends with the test.
 func newStar(t *testing.T, clients int, f link.Faults) *star {
-	loop := event.New()
+	loop := leak.Loop(t)
 	ether := link.NewSwitch(loop, link.SwitchOptions{})
 	host := func(n int, name string, port link.Port) *stack.Host {
 		addr := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), 24)
@@ -66,7 +66,6 @@ func newStar(t *testing.T, clients int, f link.Faults) *star {
 		for _, c := range s.clients {
 			c.Close()
 		}
-		loop.Close()
 	})
 	return s
 }

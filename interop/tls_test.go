@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sockeye/internal/leak"
 )
 
 // identity makes, once, the certificate of the host "server", which is its own authority. It is
@@ -45,7 +47,8 @@ func clientTLS(protocols ...string) *tls.Config {
 	return &tls.Config{RootCAs: roots, ServerName: "server", NextProtos: protocols}
 }
 
-func TestTLSShakesHandsAndCarriesMegabytesBothWays(t *testing.T) {
+func TestTLSShakesHandsAndCarriesDataBothWays(t *testing.T) {
+	leak.Check(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			everyWay(t, 1, func(t *testing.T, s *star) {
@@ -79,7 +82,7 @@ func TestTLSShakesHandsAndCarriesMegabytesBothWays(t *testing.T) {
 				if state := c.ConnectionState(); state.Version != version || state.NegotiatedProtocol != "echo" {
 					t.Errorf("spoken is %s, %q", tls.VersionName(state.Version), state.NegotiatedProtocol)
 				}
-				data := make([]byte, 4<<20)
+				data := make([]byte, 1<<20)
 				rand.NewChaCha8([32]byte{}).Read(data)
 				go func() {
 					if _, err := c.Write(data); err != nil {

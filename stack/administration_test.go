@@ -11,12 +11,13 @@ import (
 	"testing/synctest"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
 
 func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		client, server := udp(a, sockeye.AF_INET, "10.0.0.1", 8), udp(b, sockeye.AF_INET, "10.0.0.2", 7)
@@ -60,6 +61,7 @@ func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
 }
 
 func TestReuseportSpreadsFlows(t *testing.T) {
+	leak.Check(t)
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()
 	var servers []*sockeye.Socket
@@ -101,8 +103,9 @@ func TestReuseportSpreadsFlows(t *testing.T) {
 }
 
 func TestNamesAreTheHostsOwn(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
+		loop := leak.Loop(t)
 		defer loop.Close()
 		near, _ := link.Cable(loop, link.CableOptions{})
 		h := stack.NewHost(stack.Config{Name: "a", Loop: loop, Hosts: map[string][]netip.Addr{"b": {netip.MustParseAddr("10.0.0.2")}},
@@ -126,6 +129,7 @@ func TestNamesAreTheHostsOwn(t *testing.T) {
 }
 
 func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
+	leak.Check(t)
 	ports := func(seed uint64) (list []uint16) {
 		h := stack.NewHost(stack.Config{Seed: seed})
 		defer h.Close()
@@ -144,6 +148,7 @@ func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
 }
 
 func TestAnInterfaceThatIsDownCarriesNothing(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		server, client := udp(b, family, bIP, 7), udp(a, family, aIP, 8)
 		client.Sendto([]byte("one"), 0, at(bIP, 7))
@@ -171,6 +176,7 @@ func TestAnInterfaceThatIsDownCarriesNothing(t *testing.T) {
 }
 
 func TestAddressesCanBeAddedWhileAHostRuns(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		if err := errors.Join(a.AddAddr("eth0", prefixes("192.0.2.1/24")[0]), b.AddAddr("eth0", prefixes("192.0.2.2/24")[0])); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sockeye/internal/leak"
 	"sockeye/kernel"
 )
 
@@ -20,6 +21,7 @@ var update = flag.Bool("update", false, "write what this machine's kernel answer
 
 // The machine's kernel still answers as it did when the transcripts were written.
 func TestTheKernelAnswersHostilePacketsAsRecorded(t *testing.T) {
+	leak.Check(t)
 	for _, g := range groups() {
 		want := transcripts(g.name)
 		var all strings.Builder

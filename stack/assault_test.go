@@ -17,6 +17,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/stack"
@@ -234,7 +235,7 @@ func goHost(t testing.TB, n needs) *assault {
 	if n.sysctl != nil {
 		n.sysctl(&set)
 	}
-	loop := event.New()
+	loop := leak.Loop(t)
 	near, far := link.Cable(loop, link.CableOptions{Ethernet: n.ethernet})
 	h := stack.NewHost(stack.Config{Loop: loop, Inet: &set, Privileged: true, Interfaces: []stack.Interface{
 		{Name: "tun0", Port: near, Addrs: prefixes("10.0.0.1/24", "fd00::1/64", "fe80::1/64")},
@@ -304,6 +305,7 @@ var differs = map[string]string{
 // A Go host answers every bad packet as the kernel did when the transcripts were written, and counts
 // it under the same name.
 func TestAHostAnswersHostilePacketsAsLinuxDoes(t *testing.T) {
+	leak.Check(t)
 	for _, g := range groups() {
 		want := transcripts(g.name)
 		for _, s := range g.scenarios {

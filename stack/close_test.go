@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -64,6 +65,7 @@ func busy(t *testing.T, p *stack.Pair) {
 }
 
 func TestClosingHostsLeavesNothingScheduled(t *testing.T) {
+	leak.Check(t)
 	for _, o := range cables {
 		t.Run(o.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -89,6 +91,7 @@ func TestClosingHostsLeavesNothingScheduled(t *testing.T) {
 }
 
 func TestClosingAHostEndsCallsThatWait(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := stack.NewPair(stack.PairConfig{})
 		defer p.Close()
@@ -151,6 +154,7 @@ func TestClosingAHostEndsCallsThatWait(t *testing.T) {
 
 // The peer of a host that was unplugged hears nothing, as after a power cut.
 func TestThePeerOfAClosedHostIsNotTold(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := stack.NewPair(stack.PairConfig{})
 		defer p.Close()
@@ -165,6 +169,7 @@ func TestThePeerOfAClosedHostIsNotTold(t *testing.T) {
 
 // In real time, with calls and timers under way on other goroutines.
 func TestHostsCanBeClosedAtAnyTime(t *testing.T) {
+	leak.Check(t)
 	for range 20 {
 		p := stack.NewPair(stack.PairConfig{Cable: link.CableOptions{Ethernet: true}, Faults: link.Faults{Delay: time.Microsecond, Loss: 0.1}})
 		var wg sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/stack/inet"
 	"sockeye/wire"
 )
@@ -38,6 +39,7 @@ func flooded(t *testing.T, n needs, f func(t *testing.T, a *assault, packets int
 }
 
 func TestForgedACKsMakeNoConnections(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		a.listening()
 		for range 10 { // until cookies are sent
@@ -55,6 +57,7 @@ func TestForgedACKsMakeNoConnections(t *testing.T) {
 }
 
 func TestFragmentFloodsEndWithTheirTime(t *testing.T) {
+	leak.Check(t)
 	for name, fragment := range map[string]func(id int) []byte{
 		"IPv4": func(id int) []byte {
 			return ip4(17, make([]byte, 1400), from4("10.0.0.3"), func(h *wire.IPv4) { h.ID, h.MF = uint16(id), true })
@@ -98,6 +101,7 @@ func TestFragmentFloodsEndWithTheirTime(t *testing.T) {
 }
 
 func TestNeighbourFloodsLeaveGoodNeighboursInPlace(t *testing.T) {
+	leak.Check(t)
 	address := func(i int) wire.Addr { return wire.AddrFrom4([4]byte{10, 0, byte(1 + i>>8), byte(i)}) }
 	for name, flood := range map[string]func(a *assault, i int){
 		"ARP requests from many": func(a *assault, i int) {
@@ -144,6 +148,7 @@ func TestNeighbourFloodsLeaveGoodNeighboursInPlace(t *testing.T) {
 }
 
 func TestLearnedPathMTUsAreBounded(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		a.bound("10.0.0.1", 7)
 		sent := ip4(17, []byte{0, 7, 0, 9, 0, 9, 0, 0, 'x'}, from4("10.0.0.1"))
@@ -160,6 +165,7 @@ func TestLearnedPathMTUsAreBounded(t *testing.T) {
 }
 
 func TestQueuedErrorsAreBounded(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		s := a.bound("10.0.0.1", 7)
 		sockeye.IP_RECVERR.Set(s, true)
@@ -176,6 +182,7 @@ func TestQueuedErrorsAreBounded(t *testing.T) {
 }
 
 func TestSegmentsOutOfOrderTakeBoundedMemory(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, packets int) {
 		s := a.connected()
 		n := grows(func() {
@@ -197,6 +204,7 @@ func TestSegmentsOutOfOrderTakeBoundedMemory(t *testing.T) {
 
 // A peer whose window stays shut keeps data, but not for longer than the user is patient.
 func TestAWindowThatStaysShutEndsTheConnection(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name    string
 		window  uint16
@@ -238,6 +246,7 @@ func TestAWindowThatStaysShutEndsTheConnection(t *testing.T) {
 // A peer that reads a byte at a time gets no silly segments (RFC 9293 section 3.8.6.2): not one for
 // each byte that its window opens by.
 func TestSillyWindowsGetFewSegments(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a := goHost(t, needs{})
 		s := a.connected()
@@ -256,6 +265,7 @@ func TestSillyWindowsGetFewSegments(t *testing.T) {
 }
 
 func TestRateLimitsHoldChallengesBack(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{sysctl: func(s *inet.Sysctl) { s.TCP.ChallengeACKLimit = 100; s.TCP.InvalidRatelimit = 0 }}, func(t *testing.T, a *assault, packets int) {
 		a.connected()
 		a.heard()
@@ -269,6 +279,7 @@ func TestRateLimitsHoldChallengesBack(t *testing.T) {
 }
 
 func TestErrorsToAllHostsAreLimited(t *testing.T) {
+	leak.Check(t)
 	flooded(t, needs{}, func(t *testing.T, a *assault, _ int) {
 		sent := func() int {
 			for i := range 100 {

@@ -8,6 +8,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/stack"
@@ -92,6 +93,7 @@ func FuzzPackets(f *testing.F) {
 // A million packets, most of them mutations of good ones, neither stop a host nor fill its
 // memory.
 func TestAHostOutlivesRandomPackets(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := 1_000_000
 		if testing.Short() || raceEnabled {
@@ -139,6 +141,7 @@ func fixIPv4(b []byte) {
 }
 
 func TestFragmentsTakeBoundedMemory(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newTarget(false)
 		defer h.close()
@@ -157,6 +160,7 @@ func TestFragmentsTakeBoundedMemory(t *testing.T) {
 }
 
 func TestBadHeadersAreAnswered(t *testing.T) {
+	leak.Check(t)
 	options := append([]byte{0x46}, seeds[0][1:20]...)
 	options = append(append(options, 7, 7, 4, 0), seeds[0][20:]...) // a record route that is longer than the header
 	binary.BigEndian.PutUint16(options[2:], uint16(len(options)))
@@ -185,6 +189,7 @@ func TestBadHeadersAreAnswered(t *testing.T) {
 
 // Nobody forwards or answers a packet that everybody on the link received.
 func TestFramesToAllCauseNoStorms(t *testing.T) {
+	leak.Check(t)
 	for _, dst := range []byte{1, 99} { // this host, and one behind it
 		synctest.Test(t, func(t *testing.T) {
 			h := newTarget(true)
@@ -202,6 +207,7 @@ func TestFramesToAllCauseNoStorms(t *testing.T) {
 }
 
 func TestMartiansAreDropped(t *testing.T) {
+	leak.Check(t)
 	for name, change := range map[string]func(b []byte){
 		"from a group":      func(b []byte) { b[12] = 224 },
 		"from 127.0.0.1":    func(b []byte) { copy(b[12:], []byte{127, 0, 0, 1}) },
@@ -226,6 +232,7 @@ func TestMartiansAreDropped(t *testing.T) {
 }
 
 func TestOverlappingFragmentsAreVoid(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newTarget(false)
 		defer h.close()

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"sockeye/internal/iperf3"
+	"sockeye/internal/leak"
 )
 
 // The kernel's iperf3 against a server on the Go host. -R lets the server send.
 func TestIperf3RunsBothWays(t *testing.T) {
+	leak.Check(t)
 	h := neighbourhood(t)
 	size := "256M"
 	if testing.Short() {

@@ -94,6 +94,7 @@ func (s *Stack) IfaceByName(name string) *Iface {
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	a := Addr{ip, bits, broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
+	i.stack.changes++
 	if !i.props.Loopback {
 		i.stack.AddRoute(Route{Dst: a.network(), Bits: bits, Iface: i, Source: ip})
 	}
@@ -147,14 +148,19 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 // the host's lock, and needs no more than a queue: the host that sends is the one that receives.
 func (s *Stack) deliverLooped() {
 	lo := s.ifaces[0]
-	for n := 0; n < len(s.looped); n++ {
+	for n := 0; n < len(s.looped) || len(s.tcp.looped) > 0; {
+		s.deliverSegments()
+		if n == len(s.looped) {
+			break
+		}
 		p := s.looped[n]
 		s.looped[n] = nil
-		if !lo.Up {
+		n++
+		if lo.Up {
+			s.input(lo, p, false, false)
+		} else {
 			p.Release()
-			continue
 		}
-		s.input(lo, p, false, false)
 	}
 	s.looped, s.host.Looped = s.looped[:0], false
 }

@@ -20,6 +20,7 @@ type Route struct {
 
 // AddRoute adds a route.
 func (s *Stack) AddRoute(r Route) {
+	s.changes++
 	i, _ := slices.BinarySearchFunc(s.routes, r, func(a, b Route) int {
 		if a.Bits != b.Bits {
 			return b.Bits - a.Bits

@@ -34,6 +34,7 @@ type Stack struct {
 	posts   map[*TCP]*posted // in lockstep
 	gone    bool             // unplugged: nothing is scheduled any more
 	looped  []*packet.Packet // sent to lo
+	changes uint64           // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
 	ids     uint32           // of packets that may be fragmented
 	in      header           // scratch: of the packet that is being handled
 	scratch []byte
@@ -139,6 +140,7 @@ func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
+	s.changes++
 	s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings
 	s.tcp.options.congestion = c.TCP.Congestion
 }
@@ -151,6 +153,7 @@ func (s *Stack) Unplug() (unplugged []link.Port) {
 		return nil
 	}
 	s.gone = true
+	s.changes++
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)

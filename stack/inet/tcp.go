@@ -23,6 +23,7 @@ type TCP struct {
 	status status
 
 	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
+	near      bool // the peer is on this host
 	early     bool // accepted before the handshake was done (RFC 7413)
 	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
 	optShared bool // opt is not the socket's own: see ownTCP
@@ -229,6 +230,7 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 	}
 	t.port, t.Err, t.stale = t.claim.port, 0, 0
 	s.tcp.flows[t.key()] = t
+	t.near = w.iface.loops
 	now, f := s.now(), t.key().names()
 	o.TSOffset = s.tcp.host.TSOffset(f)
 	if o.ISN = seq; seq == 0 {

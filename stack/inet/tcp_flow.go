@@ -68,6 +68,7 @@ type tcpLayer struct {
 	cookies   fastOpenCookies
 	lingering int // flows in TIME-WAIT
 
+	looped  []looped
 	in      tcp.Segment        // scratch
 	connect tcp.ConnectOptions // scratch
 	conn    tcp.Config         // scratch

@@ -14,12 +14,16 @@ import (
 
 // tcpInput hands a segment to its connection or listener (tcp_v4_rcv). It takes over p.
 func (s *Stack) tcpInput(p *packet.Packet, h *header) {
-	l := &s.tcp
-	g := &l.in
+	g := &s.tcp.in
 	if h.cast != unicast || !s.readTCP(p, h, g) {
 		p.Release()
 		return
 	}
+	s.segmentInput(h, g)
+}
+
+func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
+	l := &s.tcp
 	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
 	if to := l.flows[f]; to != nil {
 		to.take(h, g)
@@ -106,6 +110,14 @@ func (b *base) minTTL(h *header) uint8 {
 // transmit sends what the connection has to send.
 func (t *TCP) transmit() {
 	s := t.stack
+	if t.near && t.claim.ifindex == 0 && t.ip.options == nil && !s.sniffed() {
+		if lo := s.ifaces[0]; lo.MTU < t.conn.PathMTU() {
+			t.conn.SetPathMTU(lo.MTU)
+		}
+		h := t.packetHeader(t.remote)
+		s.loopSegments(t.key(), &h)
+		return
+	}
 	w, err := s.find(t.remote, t.way(t.remote))
 	if err != nil { // lost: it will be sent again, or time out
 		s.tcp.lose()
@@ -114,13 +126,13 @@ func (t *TCP) transmit() {
 	if w.mtu < t.conn.PathMTU() { // another connection to the same host has learned it
 		t.conn.SetPathMTU(w.mtu)
 	}
-	s.sendSegments(t.key(), t.packetHeader(w), w)
+	s.sendSegments(t.key(), t.packetHeader(w.dst), w)
 }
 
 // packetHeader is the IP header of the socket's segments.
-func (b *base) packetHeader(w path) header {
-	h := header{src: b.claim.ip, dst: w.dst, proto: wire.IPPROTO_TCP, ttl: b.hops(w.dst, unicast), flow: b.flow & 0xfffff}
-	if w.dst.Is4() {
+func (b *base) packetHeader(dst wire.Addr) header {
+	h := header{src: b.claim.ip, dst: dst, proto: wire.IPPROTO_TCP, ttl: b.hops(dst, unicast), flow: b.flow & 0xfffff}
+	if dst.Is4() {
 		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options, b.ip.mtuDiscover != 0
 	} else {
 		h.tos = wire.TOS(max(0, b.ip.tclass))
@@ -148,6 +160,10 @@ func (s *Stack) answerSegment(f flow) {
 
 // sendSegments sends the segments in Host.Out, which are all of one flow.
 func (s *Stack) sendSegments(f flow, h header, w path) {
+	if w.iface.loops && h.options == nil && !s.sniffed() {
+		s.loopSegments(f, &h)
+		return
+	}
 	out := s.tcp.host.Out
 	tos := h.tos
 	for i := range out {

@@ -244,7 +244,7 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 	if f.zone != 0 {
 		c.claim.ifindex, c.scope = h.iface.Index, h.iface.Index
 	}
-	c.hold = s.tcp.share(c.claim, false)
+	c.hold, c.near = s.tcp.share(c.claim, false), h.iface.loops
 	c.status, c.connected = connected, true
 	c.setConn(conn)
 	c.cfg.DeferAccept = 0

@@ -3,10 +3,12 @@ package tcp_test
 import (
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 func TestClose(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "active close goes to TIME-WAIT", open: "mss 1000", script: `
@@ -199,6 +201,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestTimeWait(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	const closed = `
 			0     close
@@ -264,6 +267,7 @@ func TestTimeWait(t *testing.T) {
 }
 
 func TestKeepalive(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "probes go after two hours, nine of them, then RST", open: "mss 1000", config: tcp.Config{KeepAlive: true}, script: `
