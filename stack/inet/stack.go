@@ -31,9 +31,9 @@ type Stack struct {
 	ping    ports[*Ping]
 	tcp     tcpLayer
 	looped  []*packet.Packet // sent to lo
-	changes uint64 // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
-	ids     uint32 // of packets that may be fragmented
-	in      header // scratch: of the packet that is being handled
+	changes uint64           // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
+	ids     uint32           // of packets that may be fragmented
+	in      header           // scratch: of the packet that is being handled
 	scratch []byte
 }
 
