@@ -31,6 +31,8 @@ var loads = map[string]load{
 	"connect":      byLibrary(library{netConnect, sockConnect}),
 	"udp-64":       byLibrary(library{netDatagrams(64), sockDatagrams(64)}),
 	"udp-1400":     byLibrary(library{netDatagrams(1400), sockDatagrams(1400)}),
+	"tun-rx":       behindDevice(),
+	"tun-tx":       behindDevice("-R"),
 	"connections":  exchanges,
 	"closes":       closes,
 	"echo-32":      echoWindow,

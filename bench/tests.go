@@ -39,6 +39,20 @@ var tests = []*test{
 		run:     libraryLoad("udp-1400"),
 	},
 	{
+		name: "tun-rx", about: "iperf3 on the kernel sends to a host behind a TUN device, or a veth pair",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   []string{ours, veth},
+		needs:   iperf,
+		run:     libraryLoad("tun-rx"),
+	},
+	{
+		name: "tun-tx", about: "iperf3 on the kernel receives from it",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   []string{ours, veth},
+		needs:   iperf,
+		run:     libraryLoad("tun-tx"),
+	},
+	{
 		name: "relay-up", about: "iperf3 through a relay, from client to server",
 		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
 		peers:   bulkRelays,

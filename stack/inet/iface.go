@@ -100,6 +100,21 @@ func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	}
 }
 
+// SetUp takes the interface up, and reports the groups that the host is in, or down.
+func (i *Iface) SetUp(up bool) {
+	switch {
+	case i.Up == up:
+	case up:
+		i.Up = true
+		for _, group := range i.joined() {
+			i.report(group, wire.IGMPV3_CHANGE_TO_EXCLUDE)
+		}
+	default:
+		i.Up = false
+		i.forgetNeighbours()
+	}
+}
+
 // network is the address with its host part cleared.
 func (a Addr) network() wire.Addr {
 	p, err := a.IP.Netip().Prefix(a.Bits)
@@ -125,7 +140,7 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 			return
 		}
 	}
-	s.input(i, p, toMany)
+	s.input(i, p, toMany, false)
 	s.host.Pending = false // the loop that called carries it
 }
 
@@ -142,7 +157,7 @@ func (s *Stack) deliverLooped() {
 		s.looped[n] = nil
 		n++
 		if lo.Up {
-			s.input(lo, p, false)
+			s.input(lo, p, false, false)
 		} else {
 			p.Release()
 		}
@@ -156,7 +171,7 @@ func (i *Iface) Handle(now event.Time, arg any) {
 	s := i.stack
 	s.begin(now)
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet), true)
+	s.input(i, arg.(*packet.Packet), true, true)
 	s.host.Pending = false
 }
 

@@ -60,6 +60,7 @@ type way struct {
 	onLink  bool      // MSG_DONTROUTE
 	anySrc  bool      // src may be foreign: IP_TRANSPARENT, IP_HDRINCL
 	noLoop  bool      // multicast does not come back
+	transit bool      // for a packet that came in
 }
 
 // castOf tells what the interfaces make of an address (inet_addr_type): local is the
@@ -128,7 +129,9 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		}
 	}
 	if p.iface == nil || !p.iface.Up {
-		s.Counters.IPOutNoRoutes++
+		if !w.transit {
+			s.Counters.ip(dst).OutNoRoutes++
+		}
 		return path{}, syscall.ENETUNREACH
 	}
 	p.mtu = p.iface.MTU

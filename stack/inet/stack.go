@@ -30,6 +30,8 @@ type Stack struct {
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
+	posts   map[*TCP]*posted // in lockstep
+	gone    bool             // unplugged: nothing is scheduled any more
 	looped  []*packet.Packet // sent to lo
 	changes uint64           // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
 	ids     uint32           // of packets that may be fragmented
@@ -87,7 +89,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
 		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
-		mtus: make(pathMTUs),
+		mtus: pathMTUs{known: make(map[wire.Addr]pathMTU)}, posts: make(map[*TCP]*posted),
 	}
 	s.ids = s.rand.Uint32()
 	var key tcp.Key
@@ -131,20 +133,41 @@ func (s *Stack) SetSysctl(c Sysctl) {
 	s.tcp.options.congestion = c.TCP.Congestion
 }
 
-// Close unplugs the host from its links, and forgets what waits for a time. The ports that it
-// gives are to be closed once the host is unlocked: that of a device waits for its goroutine,
-// which may be about to hand the host a packet.
-func (s *Stack) Close() (unplugged []link.Port) {
+// Unplug takes the host off its links: nothing comes or goes any more. The ports that it
+// gives, if it has not been called before, are to be closed once the host is unlocked: that
+// of a device waits for its goroutine, which may be about to hand the host a packet.
+func (s *Stack) Unplug() (unplugged []link.Port) {
+	if s.gone {
+		return nil
+	}
+	s.gone = true
 	s.changes++
-	s.parts.close()
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)
 		unplugged = append(unplugged, i.port)
+	}
+	return unplugged
+}
+
+// schedule lets e happen at a time, unless the host is gone by now.
+func (s *Stack) schedule(t event.Time, e *event.Event) {
+	if !s.gone {
+		s.loop.At(t, e)
+	}
+}
+
+// Forget is the end of an unplugged host, whose sockets are closed: it forgets what waits for
+// a time.
+func (s *Stack) Forget() {
+	s.parts.close()
+	for _, i := range s.ifaces {
 		i.forgetNeighbours()
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}
 	}
-	return unplugged
+	for _, f := range s.tcp.flows {
+		f.forget()
+	}
 }

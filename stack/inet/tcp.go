@@ -396,6 +396,10 @@ func (t *TCP) Ready() (e sockeye.Events) {
 // wait, and sets the timer.
 func (t *TCP) settle(now tcp.Time) {
 	s, c := t.stack, t.conn
+	if t.Host.Later() {
+		t.posted()
+		return
+	}
 	if len(s.tcp.host.Out) > 0 {
 		t.transmit()
 	}
@@ -405,7 +409,7 @@ func (t *TCP) settle(now tcp.Time) {
 	if d := c.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
 		// A later deadline leaves the timer as it is: it looks again when it fires.
 		t.armed = d
-		s.loop.At(event.Time(d), &t.timer)
+		s.schedule(event.Time(d), &t.timer)
 	}
 }
 
@@ -426,8 +430,7 @@ func (t *TCP) happened(e tcp.Events) {
 		t.stack.linger(t)
 		t.ended()
 	case e&tcp.EventClosed != 0:
-		delete(t.stack.tcp.flows, t.key())
-		t.ended()
+		t.forget()
 	}
 	if e&(tcp.EventHup|tcp.EventError) != 0 {
 		e |= tcp.EventReadable | tcp.EventWritable
@@ -438,6 +441,12 @@ func (t *TCP) happened(e tcp.Events) {
 	if e&(tcp.EventWritable|tcp.EventConnected) != 0 {
 		t.Wake(sockeye.ForWrite)
 	}
+}
+
+// forget implements segmentTaker.
+func (t *TCP) forget() {
+	delete(t.stack.tcp.flows, t.key())
+	t.ended()
 }
 
 // ended is for a connection that is over: the port that no bind gave is free.

@@ -42,22 +42,24 @@ func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 func (s *Stack) readTCP(p *packet.Packet, h *header, g *tcp.Segment) (ok bool) {
 	c := &s.Counters
 	if !p.Pullup(wire.TCPLen) {
-		c.TCPInErrs++
 		return false
 	}
-	if n := int(p.Header()[12]>>4) * 4; n > len(p.Header()) && !p.Pullup(n) {
-		c.TCPInErrs++
+	n := int(p.Header()[12]>>4) * 4
+	switch {
+	case n < wire.TCPLen:
+		s.tcp.host.InErrs++
 		return false
-	}
-	if p.Sum == packet.SumUnknown && !tcpSum(p, h) {
-		c.TCPInErrs++
-		c.TCPInCsumErrors++
+	case n > len(p.Header()) && !p.Pullup(n):
+		return false
+	case p.Sum == packet.SumUnknown && !tcpSum(p, h):
+		s.tcp.host.InErrs++
+		c.InCsumErrors++
 		return false
 	}
 	var rest []byte
 	var err error
 	if g.TCP, rest, err = wire.ParseTCP(p.Header()); err != nil {
-		c.TCPInErrs++
+		s.tcp.host.InErrs++
 		return false
 	}
 	g.GSO, g.ECN, g.Conn = p.GSO.Size, h.tos.ECN(), nil
@@ -86,6 +88,7 @@ func tcpSum(p *packet.Packet, h *header) bool {
 // take implements segmentTaker.
 func (t *TCP) take(h *header, g *tcp.Segment) {
 	if h.ttl < t.minTTL(h) { // IP_MINTTL (RFC 5082)
+		t.stack.Counters.TCPMinTTLDrop++
 		g.Payload.Release()
 		return
 	}
@@ -189,16 +192,20 @@ func (l *tcpLayer) lose() {
 	l.host.Out = l.host.Out[:0]
 }
 
-// tcpError tells the connection that sent the segment which an error quotes (tcp_v4_err).
-func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
+// tcpError tells the connection that sent the segment which an error quotes, if there is one (tcp_v4_err).
+func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	src, dst := q.Ports()
-	t, ok := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}].(*TCP)
+	taker := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}]
+	t, ok := taker.(*TCP)
 	if !ok {
-		return
+		return taker != nil
 	}
 	seq, now := q.Seq(), s.now()
 	switch state := t.conn.State(); {
+	case !t.conn.InFlight(seq):
+		s.Counters.OutOfWindowIcmps++
 	case e.errno == syscall.EMSGSIZE:
+		s.learnMTU(q, e)
 		if t.discover() != sockeye.IP_PMTUDISC_DONT {
 			t.conn.PacketTooBig(now, int(e.info), seq)
 		}
@@ -211,6 +218,7 @@ func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
 		t.conn.Unreachable(now, e.errno, seq, keep)
 	}
 	t.settle(now)
+	return true
 }
 
 // discover is IP_MTU_DISCOVER of the version of IP that is in use.
@@ -245,7 +253,7 @@ func (s *Stack) linger(t *TCP) {
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
 	s.tcp.flows[k.flow] = k
-	s.loop.At(event.Time(w.Deadline), &k.timer)
+	s.schedule(event.Time(w.Deadline), &k.timer)
 }
 
 func (k *lingering) forget() {
@@ -275,7 +283,7 @@ func (k *lingering) take(h *header, g *tcp.Segment) {
 	}
 	s.answerSegment(k.flow)
 	if k.tw.Deadline != due {
-		s.loop.At(event.Time(k.tw.Deadline), &k.timer)
+		s.schedule(event.Time(k.tw.Deadline), &k.timer)
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *Stack) loopSegments(f flow, h *header) {
 		g.Payload = packet.List{}
 	}
 	s.tcp.host.Out = out[:0]
-	s.Counters.IPOutRequests += uint64(len(out))
+	s.Counters.ip(h.dst).OutRequests += uint64(len(out))
 	s.host.Looped = true
 }
 
@@ -50,8 +50,9 @@ func (s *Stack) deliverSegments() {
 			src: q.src, dst: q.dst, proto: wire.IPPROTO_TCP, ttl: q.ttl, tos: q.tos, flow: q.flow, df: q.df, iface: s.ifaces[0],
 		}
 		l.in, q.segment.Payload = q.segment, packet.List{}
-		s.Counters.IPInReceives++
-		s.Counters.IPInDelivers++
+		c := s.Counters.ip(q.dst)
+		c.InReceives++
+		c.InDelivers++
 		s.segmentInput(&s.in, &l.in)
 	}
 	l.looped = l.looped[:0]

@@ -54,6 +54,9 @@ const outside = 8 << 10
 // socket, while it copies.
 func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 	c, h := t.conn, t.Host
+	if h.Later() {
+		return t.posted().write(b, how)
+	}
 	for n < len(b) {
 		rest := b[n:]
 		k := min(len(rest), c.Room(), packet.MaxPooled)
@@ -173,11 +176,15 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 // read receives into one buffer, behind so many bytes in others. MSG_TRUNC leaves it as it
 // is.
 func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockeye.MsgFlags) (n int) {
+	if t.Host.Later() {
+		t.stack.tcp.host.ReadLater = &t.posted().read
+	}
 	switch {
 	case flags&sockeye.MSG_PEEK != 0:
 		off := max(0, t.Opt.PeekOff) + before
 		if flags&sockeye.MSG_TRUNC != 0 {
-			return min(len(b), max(0, c.Unread()-off))
+			n = min(len(b), max(0, c.Unread()-off))
+			break
 		}
 		n, _ = c.Peek(b, off)
 	case flags&sockeye.MSG_TRUNC != 0:
@@ -187,6 +194,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 	default:
 		var list packet.List
 		n, _ = c.Take(now, &list, len(b))
+		t.stack.tcp.host.ReadLater = nil
 		if t.conn == c {
 			t.settle(now)
 		}
@@ -195,6 +203,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 		list.Release()
 		t.Host.Lock()
 	}
+	t.stack.tcp.host.ReadLater = nil
 	return n
 }
 

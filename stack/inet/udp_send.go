@@ -192,14 +192,18 @@ func (u *UDP) push(p *packet.Packet) error {
 	h := to.h
 	h.df = u.dontFragment(p, to)
 	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
-	if to.w.iface.loops && u.stack.loopDatagram(p, h, ports, to.w) {
+	if to.w.iface.loops && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
 		return nil
 	}
 	ports.Put(p.Push(wire.UDPLen), n)
 	if u.Opt.NoCheck && h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
-	u.stack.Counters.UDPOutDatagrams++
+	u.stack.Counters.udp(h.dst).OutDatagrams++
+	if u.Host.Later() {
+		u.Host.Post(u, u.name(h.dst, to.port, 0).String(), &datagramOut{u.stack, p, h, to.w})
+		return nil
+	}
 	return u.stack.output(p, h, to.w)
 }
 
@@ -217,11 +221,11 @@ func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w pa
 	if to == nil {
 		return false
 	}
-	c := &s.Counters
-	c.IPOutRequests++
-	c.UDPOutDatagrams++
-	c.IPInReceives++
-	c.IPInDelivers++
+	c := s.Counters.ip(h.dst)
+	c.OutRequests++
+	c.InReceives++
+	c.InDelivers++
+	s.Counters.udp(h.dst).OutDatagrams++
 	to.take(p, h, ports)
 	return true
 }
