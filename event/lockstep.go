@@ -87,8 +87,11 @@ func (l *Loop) Wake(k Key, c chan struct{}) {
 }
 
 // Turn waits until all other goroutines wait, there is nothing else to do, and it is the
-// caller's turn among those who called Turn.
+// caller's turn among those who called Turn. It is a handler's at any time.
 func (l *Loop) Turn(k Key) {
+	if l.steps.handling.Load() {
+		return
+	}
 	c := make(chan struct{}, 1)
 	if l.add(&l.steps.turns, step{key: k, turn: c}) {
 		<-c
