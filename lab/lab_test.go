@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sockeye/internal/leak"
 	"sockeye/lab"
 	"sockeye/link"
 )
@@ -83,6 +84,7 @@ var topologies = map[string]func(n *lab.Network, alice, bob *lab.Host){
 }
 
 func TestHostsReachEachOtherByName(t *testing.T) {
+	leak.Check(t)
 	for name, lay := range topologies {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,6 +101,7 @@ func TestHostsReachEachOtherByName(t *testing.T) {
 }
 
 func TestANetworkRunsInRealTimeToo(t *testing.T) {
+	leak.Check(t)
 	n := lab.New(t)
 	alice, bob := n.Host("alice"), n.Host("bob")
 	n.Link(alice, bob, link.Faults{Delay: time.Millisecond})
@@ -107,6 +110,7 @@ func TestANetworkRunsInRealTimeToo(t *testing.T) {
 }
 
 func TestDelaysOfBothWaysAddUp(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		alice, bob := n.Host("alice"), n.Host("bob")
@@ -130,6 +134,7 @@ func TestDelaysOfBothWaysAddUp(t *testing.T) {
 }
 
 func TestACutLinkLosesWhatWouldArrive(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		alice, bob := n.Host("alice"), n.Host("bob")
@@ -152,6 +157,7 @@ func TestACutLinkLosesWhatWouldArrive(t *testing.T) {
 }
 
 func TestPartedGroupsStillTalkAmongThemselves(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		lan := n.Switch("lan")
@@ -176,6 +182,7 @@ func TestPartedGroupsStillTalkAmongThemselves(t *testing.T) {
 }
 
 func TestAPeerLearnsOfACrashWhenTheHostIsBack(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		alice, bob := n.Host("alice"), n.Host("bob")
@@ -198,6 +205,7 @@ func TestAPeerLearnsOfACrashWhenTheHostIsBack(t *testing.T) {
 }
 
 func TestHTTPOverARouter(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		client, r, server := n.Host("client"), n.Router("r"), n.Host("server")
@@ -231,6 +239,7 @@ func (f *failing) Cleanup(g func())        { f.cleanups = append(f.cleanups, g) 
 func (f *failing) Logf(s string, a ...any) { fmt.Fprintf(&f.log, s, a...) }
 
 func TestAFailureTellsTheSeedAndTheSockets(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := &failing{T: t}
 		n := lab.New(f)
