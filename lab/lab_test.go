@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -258,4 +259,52 @@ func TestAFailureTellsTheSeedAndTheSockets(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A round is a whole concurrent program: ten clients that talk to a server over a lossy link.
+func round(t *testing.T) (trace string) {
+	synctest.Test(t, func(t *testing.T) {
+		n := lab.NewLockstep(t)
+		r, server := n.Router("r"), n.Host("server")
+		n.Link(r, server, link.Faults{Delay: 5 * time.Millisecond, Loss: 0.05})
+		var clients []*lab.Host
+		for i := range 10 {
+			h := n.Host(fmt.Sprintf("c%d", i))
+			n.Link(h, r, link.Faults{Delay: 10 * time.Millisecond, Jitter: 3 * time.Millisecond, Loss: 0.02})
+			clients = append(clients, h)
+		}
+		echo(server, "7")
+		var all sync.WaitGroup
+		for _, h := range clients {
+			all.Go(func() {
+				for range 3 {
+					mustAsk(t, h, "server:7").Close()
+				}
+			})
+		}
+		all.Wait()
+		n.Settle()
+		for _, h := range clients {
+			trace += n.Ladder(h, server)
+		}
+	})
+	return trace
+}
+
+func TestAConcurrentRunRepeatsFromItsSeed(t *testing.T) {
+	leak.Check(t)
+	t.Setenv(lab.SeedVariable, "42")
+	first := round(t)
+	if n := strings.Count(first, "\n"); n < 300 {
+		t.Fatalf("%d lines:\n%s", n, first)
+	}
+	for range 20 {
+		if again := round(t); again != first {
+			t.Fatalf("a run was\n%s\nand another\n%s", first, again)
+		}
+	}
+	t.Setenv(lab.SeedVariable, "43")
+	if round(t) == first {
+		t.Error("another seed changes nothing")
+	}
 }
