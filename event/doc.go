@@ -21,7 +21,7 @@
 //
 // It cannot order what goroutines do among themselves at one instant: timers of the program's own
 // that expire together, a select with several cases ready, a lock that several want, a map's
-// iteration, numbers drawn without a seed. Nor can it tell apart calls that are alike, such as twenty
+// iteration, numbers drawn without a seed, several senders to one unix socket. Nor can it tell apart calls that are alike, such as twenty
 // goroutines of one host that dial one address at once: [Loop.Ties] tells of them. Hosts of their own, or a
 // nanosecond between them, make them different.
 package event

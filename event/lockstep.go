@@ -47,8 +47,8 @@ func (s *step) compare(t *step) int {
 // which nobody else may call then, as there can be one call of it at a time: tests call [Loop.Settle]
 // in its place.
 //
-// What a call sends has not arrived when the call returns, as on other loops, but when
-// all goroutines wait. Calls that one goroutine makes at one instant on several sockets take effect
+// On other loops what a call sends over a link without delay has arrived when the call returns; in
+// lockstep it has when all goroutines wait. Calls that one goroutine makes at one instant on several sockets take effect
 // in the order of the sockets. The loop has a goroutine of its own as long as there is something to do.
 func NewLockstep(wait func()) *Loop {
 	l := New()
