@@ -130,7 +130,7 @@ func (c *Conn) FastOpenCookie() (k Cookie, got, accepted bool) {
 // AcceptFastOpen makes a connection of a SYN with a valid cookie before the handshake is done (RFC 7413
 // section 4.2.2): its data can be read and answered at once. It takes the SYN.
 func (r *Request) AcceptFastOpen(h *Host, now Time, cfg *Config, syn *Segment) *Conn {
-	h.now = now
+	h.at(now)
 	h.TCPFastOpenPassive++
 	h.PassiveOpens++
 	c := r.conn(h, cfg)
