@@ -58,8 +58,9 @@ func (s *lockService) serve(l net.Listener) {
 	}
 }
 
-// client asks for the lock again and again, until a time.
-func (s *lockService) client(h *lab.Host, until time.Time) {
+// client asks for the lock again and again, until a time. Each has a pace of its own: timers that end
+// at one instant end in no order, and a run would not repeat.
+func (s *lockService) client(h *lab.Host, pace time.Duration, until time.Time) {
 	defer s.hold(h.Name(), false)
 	var c net.Conn
 	var in *bufio.Reader
@@ -68,12 +69,12 @@ func (s *lockService) client(h *lab.Host, until time.Time) {
 		asked := time.Now()
 		answer, err := "", error(nil)
 		if c == nil {
-			if c, err = h.Dial("tcp", "server:1"); err == nil {
+			if c, err = h.Dial("tcp4", "server:1"); err == nil {
 				in = bufio.NewReader(c)
 			}
 		}
 		if err == nil {
-			c.SetDeadline(time.Now().Add(renew))
+			c.SetDeadline(time.Now().Add(pace))
 			io.WriteString(c, h.Name()+"\n")
 			answer, err = in.ReadString('\n')
 		}
@@ -92,7 +93,7 @@ func (s *lockService) client(h *lab.Host, until time.Time) {
 		default:
 			s.hold(h.Name(), false)
 		}
-		time.Sleep(renew)
+		time.Sleep(pace)
 	}
 	if c != nil {
 		c.Close()
@@ -130,8 +131,10 @@ func lockRun(careful bool) func(n *lab.Network) error {
 		go s.serve(server.MustListen("tcp", ":1"))
 		var all sync.WaitGroup
 		until := time.Now().Add(20 * time.Second)
-		for _, h := range clients {
-			all.Go(func() { s.client(h, until) })
+		for i, h := range clients {
+			all.Go(func() {
+				s.client(h, renew-time.Duration(i)*17*time.Millisecond, until.Add(-time.Duration(i)*29*time.Millisecond))
+			})
 		}
 		all.Wait()
 		s.mu.Lock()
