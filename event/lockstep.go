@@ -42,14 +42,14 @@ func (s *step) compare(t *step) int {
 		cmp.Compare(s.seq, t.seq))
 }
 
-// NewLockstep makes a loop for networks whose runs repeat, whatever the scheduler does: it
-// does one thing at a time, and before the next it waits until all goroutines of the
-// testing/synctest bubble do nothing but wait. What it wakes goroutines for
-// it does one by one, and what several left to it at one instant it takes in the order of their
-// keys. It is to be given [testing/synctest.Wait], which nobody else may call then, as there can
-// be one call of it at a time: tests call [Loop.Settle] in its place.
+// NewLockstep makes a loop in lockstep, for a network in a testing/synctest bubble whose runs
+// repeat; the package's documentation says what that means. It is to be given testing/synctest.Wait,
+// which nobody else may call then, as there can be one call of it at a time: tests call [Loop.Settle]
+// in its place.
 //
-// A loop in lockstep has a goroutine of its own, as long as there is something to do.
+// What a call sends has not arrived when the call returns, as on other loops, but when
+// all goroutines wait. Calls that one goroutine makes at one instant on several sockets take effect
+// in the order of the sockets. The loop has a goroutine of its own as long as there is something to do.
 func NewLockstep(wait func()) *Loop {
 	l := New()
 	l.steps = &steps{settle: wait}
@@ -87,8 +87,11 @@ func (l *Loop) Wake(k Key, c chan struct{}) {
 }
 
 // Turn waits until all other goroutines wait, there is nothing else to do, and it is the
-// caller's turn among those who called Turn.
+// caller's turn among those who called Turn. It is a handler's at any time.
 func (l *Loop) Turn(k Key) {
+	if l.steps.handling.Load() {
+		return
+	}
 	c := make(chan struct{}, 1)
 	if l.add(&l.steps.turns, step{key: k, turn: c}) {
 		<-c
