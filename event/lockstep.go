@@ -67,8 +67,8 @@ func (l *Loop) Join() uint32 {
 	return l.steps.members
 }
 
-// Orders tells whether what is done now is to be put in order: not by a handler that a loop
-// in lockstep calls, nor once the loop is closed.
+// Orders tells whether a loop in lockstep is to put in order what is done now. What a handler does
+// is in order already, and a closed loop has none.
 func (l *Loop) Orders() bool { return !l.steps.handling.Load() && !l.steps.closed.Load() }
 
 // Post leaves work to a loop in lockstep, to be done once all goroutines wait, in the order of the
@@ -77,17 +77,18 @@ func (l *Loop) Post(k Key, h Handler, arg any) {
 	l.add(&l.steps.posts, step{key: k, handler: h, arg: arg})
 }
 
-// Wake lets a loop in lockstep send to c, which has room for one, when all goroutines wait, and
-// there is nothing to do but such wake-ups, of which each is done when its turn comes.
-// A closed loop sends at once.
+// Wake lets a loop in lockstep send to c, which has room for one, once there is no work and no
+// event left at this instant. Wake-ups are done one by one, so that what one goroutine does comes
+// before the next is woken. A closed loop sends at once.
 func (l *Loop) Wake(k Key, c chan struct{}) {
 	if !l.add(&l.steps.wakes, step{key: k, turn: c}) {
 		give(c)
 	}
 }
 
-// Turn waits until all other goroutines wait, there is nothing else to do, and it is the
-// caller's turn among those who called Turn. It is a handler's at any time.
+// Turn waits until all other goroutines wait, nothing else is left to do at this instant, and it is
+// the caller's turn among those who called Turn. A handler, and who comes when the loop is closed,
+// need not wait.
 func (l *Loop) Turn(k Key) {
 	if l.steps.handling.Load() {
 		return
