@@ -64,7 +64,7 @@ func (s *lockService) client(h *lab.Host, pace time.Duration, until time.Time) {
 	defer s.hold(h.Name(), false)
 	var c net.Conn
 	var in *bufio.Reader
-	granted := time.Time{}
+	var over *time.Timer // the lease, as the client knows it: from when it asked
 	for time.Now().Before(until) {
 		asked := time.Now()
 		answer, err := "", error(nil)
@@ -84,11 +84,13 @@ func (s *lockService) client(h *lab.Host, pace time.Duration, until time.Time) {
 				c.Close()
 				c = nil
 			}
-			if s.careful && time.Since(granted) > lease-2*renew {
-				s.hold(h.Name(), false)
-			}
 		case answer == "yes\n":
-			granted = asked
+			if over != nil {
+				over.Stop()
+			}
+			if s.careful {
+				over = time.AfterFunc(lease-time.Since(asked)-time.Millisecond, func() { s.hold(h.Name(), false) })
+			}
 			s.hold(h.Name(), true)
 		default:
 			s.hold(h.Name(), false)
