@@ -35,6 +35,7 @@ type step struct {
 	handler Handler
 	arg     any
 	turn    chan struct{}
+	alike   bool // others of the same key are no ties
 }
 
 func (s *step) compare(t *step) int {
@@ -95,6 +96,15 @@ func (l *Loop) Turn(k Key) {
 	}
 	c := make(chan struct{}, 1)
 	if l.add(&l.steps.turns, step{key: k, turn: c}) {
+		<-c
+	}
+}
+
+// Rest is Turn for calls that are the same whoever makes them, such as those of several goroutines that
+// receive from one socket: they are no ties.
+func (l *Loop) Rest(k Key) {
+	c := make(chan struct{}, 1)
+	if l.add(&l.steps.turns, step{key: k, turn: c, alike: true}) {
 		<-c
 	}
 }
@@ -230,6 +240,9 @@ func take(list *[]step) step {
 
 // note notes a turn that somebody else waits for with the same key.
 func (s *steps) note(t *step) {
+	if t.alike {
+		return
+	}
 	for i := range s.turns {
 		if o := &s.turns[i]; o.round == t.round && o.key == t.key {
 			s.ties = append(s.ties, t.key.Name)
