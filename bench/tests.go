@@ -53,6 +53,13 @@ var tests = []*test{
 		run:     libraryLoad("tun-tx"),
 	},
 	{
+		name: "tun-bad", about: "iperf3 on the kernel receives through a TUN device with 10 ms, 3 % loss, and duplicates, damage and reordering",
+		metrics: []metric{{name: "Mbit/s"}},
+		peers:   []string{ours, linux},
+		needs:   iperf,
+		run:     libraryLoad("tun-bad"),
+	},
+	{
 		name: "relay-up", about: "iperf3 through a relay, from client to server",
 		metrics: []metric{{name: "Gbit/s"}, {name: "cpu-s/GB", lower: true}},
 		peers:   bulkRelays,
