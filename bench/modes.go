@@ -40,6 +40,14 @@ var loads = map[string]load{
 	"echo-16":      echoBursts(echoBurst),
 	"echo-16x1":    echoBursts(1),
 	"echo-new":     echoNew,
+
+	"in-bulk":      between(fast, bulkBetween),
+	"in-bulk-1500": between(ethernet, bulkBetween),
+	"in-pingpong":  between(fast, pingPongBetween),
+	"in-connect":   between(fast, connectBetween),
+	"in-udp-64":    between(fast, datagramsBetween(64)),
+	"in-idle":      between(fast, idleBetween(5000)),
+	"in-crowd":     between(fast, crowd),
 }
 
 // A library is the same work written against package net and against sockeye.

@@ -114,6 +114,60 @@ var tests = []*test{
 		peers:   []string{ours, "net", "socat", "socat-recvfrom", "ncat"},
 		run:     echoLoad("echo-new"),
 	},
+	{
+		name: "in-bulk", about: "inside one process: one TCP connection, writes of 64 KiB, large segments where there are any",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   []string{ours, "gvisor", "net", "pipe", "bufconn"},
+		goals:   []goal{{"Gbit/s", "gvisor", 2}, {"Gbit/s", "net", 3}},
+		run:     libraryLoad("in-bulk"),
+	},
+	{
+		name: "in-bulk-1500", about: "the same between two hosts at MTU 1500, with checksums",
+		metrics: []metric{{name: "Gbit/s"}, {name: "allocs/segment", count: true, most: 0.001}},
+		peers:   []string{ours, "gvisor"},
+		goals:   []goal{{"Gbit/s", "gvisor", 5}},
+		run:     libraryLoad("in-bulk-1500"),
+	},
+	{
+		name: "in-pingpong", about: "inside one process: 64 bytes there and back on one TCP connection",
+		metrics: []metric{{name: "turns/s"}, {name: "allocs/call", count: true, most: 0.001}},
+		peers:   []string{ours, "gvisor", "net", "pipe", "bufconn"},
+		goals:   []goal{{"turns/s", "gvisor", 10}},
+		run:     libraryLoad("in-pingpong"),
+	},
+	{
+		name: "in-connect", about: "inside one process: connect, accept and close, one client",
+		metrics: []metric{{name: "conn/s"}},
+		peers:   []string{ours, "gvisor", "net", "pipe", "bufconn"},
+		goals:   []goal{{"conn/s", "gvisor", 8}},
+		run:     libraryLoad("in-connect"),
+	},
+	{
+		name: "in-udp-64", about: "inside one process: datagrams of 64 bytes from one socket to another",
+		metrics: []metric{{name: "datagrams/s"}},
+		peers:   []string{ours, "gvisor", "net"},
+		goals:   []goal{{"datagrams/s", "gvisor", 6}},
+		run:     libraryLoad("in-udp-64"),
+	},
+	{
+		name: "in-idle", about: "heap of a TCP connection that is idle, both ends",
+		metrics: []metric{{name: "B/pair", lower: true, most: 2500}, {name: "objects/pair", lower: true}},
+		peers:   []string{ours, "gvisor", "net", "pipe"},
+		run:     libraryLoad("in-idle"),
+	},
+	{
+		name: "in-crowd", about: "100,000 idle connections, then one byte on each",
+		metrics: []metric{{name: "conn/s"}, {name: "bytes/s"}, {name: "B/pair", lower: true, most: 2500}, {name: "missing", count: true}},
+		peers:   []string{ours, "gvisor"},
+		run:     libraryLoad("in-crowd"),
+	},
+	{
+		name: "size", about: "the smallest program, and the modules outside of golang.org/x that it needs",
+		metrics: []metric{{name: "bytes", lower: true, most: 4.5e6}, {name: "stripped", lower: true}, {name: "modules", count: true}},
+		peers:   []string{ours, "gvisor"},
+		needs:   "go",
+		run:     programSize,
+	},
 }
 
 var bulkRelays = []string{ours, direct, "net", "haproxy-splice", "haproxy", "socat", "socat-128k", "ncat"}

@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/stack"
 )
 
 // The race detector makes sync.Pool forget some of what it is given.
 func TestADatagramAllocatesNothing(t *testing.T) {
+	leak.Check(t)
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()
 	server, client := udp(h, sockeye.AF_INET, "127.0.0.1", 7000), udp(h, sockeye.AF_INET, "127.0.0.1", 7001)

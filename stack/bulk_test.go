@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/link"
 )
 
 // A random stream that its receiver can draw again: 4 GiB, or 64 MiB in short, over a link that
 // does everything at once. In virtual time this takes two hours.
 func TestGibibytesCrossABadLinkUnharmed(t *testing.T) {
+	leak.Check(t)
 	size := int64(4 << 30)
 	if testing.Short() {
 		size = 64 << 20

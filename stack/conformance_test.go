@@ -12,6 +12,7 @@ import (
 	"sockeye"
 	"sockeye/conformance"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -122,6 +123,7 @@ func sysctlTCP(s *inet.TCPSysctl, name, text string, v []int) bool {
 }
 
 func TestSocketsAnswerAsLinuxDoes(t *testing.T) {
+	leak.Check(t)
 	for _, s := range conformance.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()

@@ -14,10 +14,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"sockeye/internal/leak"
 )
 
 // curl against package net/http's server, which knows nothing of where it is.
 func TestCurlFetchesFromAServerOnAGoHost(t *testing.T) {
+	leak.Check(t)
 	h := neighbourhood(t)
 	large := bytes.Repeat(noise(1<<20), 100)
 	if testing.Short() {

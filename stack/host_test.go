@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/stack"
 )
 
 func TestUnixStreamInABubble(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := stack.NewHost(stack.Config{}).Sockets()
 		l, err := h.Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM, 0)

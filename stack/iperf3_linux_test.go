@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"sockeye/internal/iperf3"
+	"sockeye/internal/leak"
 )
 
 // The kernel's iperf3 against a server on the Go host. -R lets the server send.
 func TestIperf3RunsBothWays(t *testing.T) {
+	leak.Check(t)
 	h := neighbourhood(t)
 	size := "256M"
 	if testing.Short() {
@@ -40,7 +42,7 @@ func TestIperf3RunsBothWays(t *testing.T) {
 		}
 		l.Close()
 	}
-	if c := h.Counters(); c.TCPInErrs != 0 || c.TCPInCsumErrors != 0 {
-		t.Errorf("%d segments were bad, %d by their checksum", c.TCPInErrs, c.TCPInCsumErrors)
+	if c := h.Counters(); c.TCP.InErrs != 0 || c.InCsumErrors != 0 {
+		t.Errorf("%d segments were bad, %d by their checksum", c.TCP.InErrs, c.InCsumErrors)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"sockeye/internal/leak"
 )
 
 // A netcat is nc(1) that runs. With -N it closes its half when its input ends.
@@ -63,6 +65,7 @@ func closeWrite(t *testing.T, c net.Conn) {
 
 // Whoever is done first, the other can still send.
 func TestNetcatHalfClosesEitherWay(t *testing.T) {
+	leak.Check(t)
 	h := neighbourhood(t).Sockets()
 	for _, v := range []struct{ ours, kernels string }{{"10.9.0.2", "10.9.0.1"}, {"fd09::2", "fd09::1"}} {
 		l := must(h.Listen("tcp", net.JoinHostPort(v.ours, "7000")))

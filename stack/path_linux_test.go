@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -34,7 +34,7 @@ const narrow = 1300
 // the device.
 func behindRouters(t *testing.T) (first, host *stack.Host, ways []way) {
 	namespace(t)
-	loop := event.New()
+	loop := leak.Loop(t)
 	t.Cleanup(loop.Close)
 	dev := device(t, loop, 0, "10.9.0.1/24", "fd09::1/64")
 	a, b := link.Cable(loop, link.CableOptions{Ethernet: true, MTU: narrow})
@@ -86,6 +86,7 @@ func forget(t *testing.T) {
 }
 
 func TestPingsOfEverySizeAreAnswered(t *testing.T) {
+	leak.Check(t)
 	h := neighbourhood(t)
 	for ip, sizes := range map[string][]string{
 		"10.9.0.2": {"0", "8", "56", "1472", "1473", "8000", "65507"}, // ICMP's header takes 8, IP's 20
@@ -97,12 +98,13 @@ func TestPingsOfEverySizeAreAnswered(t *testing.T) {
 			}
 		}
 	}
-	if c := h.Counters(); c.IPReasmOKs == 0 || c.IPFragCreates == 0 || c.IPReasmFails != 0 || c.ICMPInErrors != 0 {
+	if c := h.Counters(); c.IP.ReasmOKs == 0 || c.IP6.ReasmOKs == 0 || c.IP.FragCreates == 0 || c.IP.ReasmFails+c.IP6.ReasmFails != 0 || c.ICMP.InErrors+c.ICMP6.InErrors != 0 {
 		t.Errorf("%+v", c)
 	}
 }
 
 func TestPingHearsFromRouters(t *testing.T) {
+	leak.Check(t)
 	_, _, ways := behindRouters(t)
 	for _, w := range ways {
 		for _, size := range []string{"56", "1240", "1400", "30000"} {
@@ -127,6 +129,7 @@ func TestPingHearsFromRouters(t *testing.T) {
 }
 
 func TestTracerouteSeesTheRoutersAndTheHost(t *testing.T) {
+	leak.Check(t)
 	_, host, ways := behindRouters(t)
 	hop := regexp.MustCompile(`(?m)^ *\d+  (\S+)  [\d.]+ ms`)
 	for _, w := range ways {
@@ -146,6 +149,7 @@ func TestTracerouteSeesTheRoutersAndTheHost(t *testing.T) {
 }
 
 func TestTracepathFindsTheSmallestMTU(t *testing.T) {
+	leak.Check(t)
 	_, _, ways := behindRouters(t)
 	for _, w := range ways {
 		out := run(t, "tracepath -n %s", w.host())
@@ -163,6 +167,7 @@ func TestTracepathFindsTheSmallestMTU(t *testing.T) {
 // Both ends of a connection announce the size of their own link, and learn from a Go host
 // that forwards what fits in between: the kernel for its segments, and a Go host for its own.
 func TestSegmentsFitThePathBehindGoRouters(t *testing.T) {
+	leak.Check(t)
 	_, host, ways := behindRouters(t)
 	data := noise(4 << 20)
 	for _, w := range ways {
@@ -210,13 +215,14 @@ func stream(t *testing.T, from, to net.Conn, data []byte) {
 // The kernel forwards between Go hosts, and the path is narrow behind it: a Go host learns that
 // from the kernel, and the one at the other end from a Go host.
 func TestSegmentsFitThePathBehindTheKernel(t *testing.T) {
+	leak.Check(t)
 	namespace(t)
 	for _, setting := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
 		if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	loop := event.New()
+	loop := leak.Loop(t)
 	t.Cleanup(loop.Close)
 	ip := inet.DefaultSysctl()
 	ip.Forwarding = true

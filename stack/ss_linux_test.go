@@ -14,6 +14,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/stack/inet"
@@ -49,6 +50,7 @@ func streams(t *testing.T, a, b net.Conn, data []byte) {
 
 // Both sides tell what they have agreed on, whoever connects.
 func TestBothSidesShowTheSameOptions(t *testing.T) {
+	leak.Check(t)
 	h := neighbour(t, func(s *inet.Sysctl) { s.TCP.ECN = 1 }, plain)
 	setProc(t, "ipv4/tcp_ecn", "1")
 	kernels := regexp.MustCompile(` ts sack ecn ecnseen \w+ wscale:\d+,\d+ .* mss:1\d\d\d pmtu:1500 `)
@@ -121,6 +123,7 @@ func (m *marker) mark(p *packet.Packet) {
 
 // Marks that a router on the way makes slow down whoever sends, and nothing is lost.
 func TestCongestionMarksAreHeededBothWays(t *testing.T) {
+	leak.Check(t)
 	h := neighbour(t, func(s *inet.Sysctl) { s.TCP.ECN = 1 },
 		func(_ *event.Loop, port link.Port) link.Port { return &marker{Port: port, n: 20} })
 	setProc(t, "ipv4/tcp_ecn", "1")
@@ -160,6 +163,7 @@ func kernelCounter(t *testing.T, name string) int {
 
 // Each side mends with SACK what a bad link loses, reorders, doubles and damages.
 func TestTheKernelAndAGoHostMendABadLink(t *testing.T) {
+	leak.Check(t)
 	bad := link.Faults{Loss: 0.01, Duplicate: 0.01, Corrupt: 0.005, Reorder: link.Reorder{Probability: 0.01}, Delay: 2 * time.Millisecond}
 	h := neighbour(t, func(*inet.Sysctl) {}, func(loop *event.Loop, port link.Port) link.Port {
 		return must(link.Impair(loop, port, link.Impairment{Out: bad, In: bad, Seed: 1}))
@@ -167,7 +171,7 @@ func TestTheKernelAndAGoHostMendABadLink(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		for _, s := range sides(h, v6) {
 			before := h.Counters().TCP
-			recoveries, sums := kernelCounter(t, "TcpExtTCPSackRecovery"), h.Counters().TCPInCsumErrors
+			recoveries, sums := kernelCounter(t, "TcpExtTCPSackRecovery"), h.Counters().InCsumErrors
 			client, server := s.connected(t)
 			data := noise(2 << 20)
 			stream(t, client, server, data)
@@ -175,9 +179,9 @@ func TestTheKernelAndAGoHostMendABadLink(t *testing.T) {
 			if kernelCounter(t, "TcpExtTCPSackRecovery") == recoveries {
 				t.Errorf("%s, %s: the kernel has not recovered by SACK", s.name, s.ip)
 			}
-			if c := h.Counters(); c.TCP.TCPSackRecovery == before.TCPSackRecovery || c.TCPInCsumErrors == sums {
+			if c := h.Counters(); c.TCP.TCPSackRecovery == before.TCPSackRecovery || c.InCsumErrors == sums {
 				t.Errorf("%s, %s: the Go host has recovered by SACK %d times, and found %d segments damaged",
-					s.name, s.ip, c.TCP.TCPSackRecovery-before.TCPSackRecovery, c.TCPInCsumErrors-sums)
+					s.name, s.ip, c.TCP.TCPSackRecovery-before.TCPSackRecovery, c.InCsumErrors-sums)
 			}
 			client.Close()
 			server.Close()

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -85,7 +86,7 @@ func neighbourhood(t testing.TB) *stack.Host { return neighbour(t, func(*inet.Sy
 func neighbour(t testing.TB, set func(*inet.Sysctl), wrap func(*event.Loop, link.Port) link.Port) *stack.Host {
 	t.Helper()
 	namespace(t)
-	loop := event.New()
+	loop := leak.Loop(t)
 	t.Cleanup(loop.Close)
 	dev := device(t, loop, 0, "10.9.0.1/24", "fd09::1/64")
 	ip := inet.DefaultSysctl()
@@ -140,6 +141,7 @@ func everySide(t *testing.T, f func(t *testing.T, s side)) {
 }
 
 func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		client, server := s.connected(t)
 		data := noise(16 << 20)
@@ -164,6 +166,7 @@ func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
 }
 
 func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		buf := make([]byte, 100)
 		// Half-closed, the answer still comes.
@@ -210,6 +213,7 @@ func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
 
 // The kernel's own account of a connection says what the Go host speaks.
 func TestTheKernelSeesAModernPeer(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		client, server := s.connected(t)
 		defer client.Close()

@@ -16,6 +16,9 @@ type acceptQueue struct {
 	most   int // backlog
 	halves map[*half]struct{}
 	ready  []*TCP
+
+	cookies  bool // have been sent, and
+	cookieAt tcp.Time
 }
 
 func (q *acceptQueue) len() int { return len(q.ready) }
@@ -103,7 +106,10 @@ func (t *TCP) Accept() (sock.File, sockeye.Sockaddr, error) {
 func (t *TCP) called(f flow, h *header, g *tcp.Segment) {
 	s := t.stack
 	switch {
-	case h.ttl < t.minTTL(h), g.Flags&tcp.RST != 0:
+	case h.ttl < t.minTTL(h):
+		s.Counters.TCPMinTTLDrop++
+		g.Payload.Release()
+	case g.Flags&tcp.RST != 0:
 		g.Payload.Release()
 	case g.Flags&tcp.ACK != 0:
 		t.ackFrom(f, h, g)
@@ -148,6 +154,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	}
 	cfg := t.configFor(w)
 	if cookie {
+		q.cookieAt, q.cookies = now, true
 		host.SYNCookie(now, cfg, f.names(), g)
 		return
 	}
@@ -174,7 +181,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 func (t *TCP) ackFrom(f flow, h *header, g *tcp.Segment) {
 	s := t.stack
 	now, host := s.now(), s.tcp.host
-	if g.Flags&tcp.SYN != 0 || s.Sysctl.TCP.SYNCookies == 0 {
+	if g.Flags&tcp.SYN != 0 || s.Sysctl.TCP.SYNCookies == 0 || !t.queue.cookies || now-t.queue.cookieAt > tcp.CookieLife {
 		host.Reset(now, g)
 		return
 	}
@@ -237,7 +244,7 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 	if f.zone != 0 {
 		c.claim.ifindex, c.scope = h.iface.Index, h.iface.Index
 	}
-	c.hold = s.tcp.share(c.claim, false)
+	c.hold, c.near = s.tcp.share(c.claim, false), h.iface.loops
 	c.status, c.connected = connected, true
 	c.setConn(conn)
 	c.cfg.DeferAccept = 0
@@ -253,6 +260,7 @@ func (r *half) take(h *header, g *tcp.Segment) {
 	t := r.listener
 	s := t.stack
 	if h.ttl < t.minTTL(h) {
+		s.Counters.TCPMinTTLDrop++
 		g.Payload.Release()
 		return
 	}
@@ -284,7 +292,7 @@ func (r *half) take(h *header, g *tcp.Segment) {
 	s.answerSegment(r.flow)
 }
 
-func (r *half) arm() { r.listener.stack.loop.At(event.Time(r.Deadline()), &r.timer) }
+func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.timer) }
 
 func (r *half) forget() {
 	t := r.listener
@@ -298,10 +306,10 @@ func (r *half) forget() {
 // Handle implements event.Handler: the SYN-ACK is due again.
 func (r *half) Handle(now event.Time, _ any) {
 	s := r.listener.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	w, err := s.find(r.remote, r.listener.wayTo(r.flow))
-	if err != nil || r.Timeout(s.tcp.host, tcp.Time(now), r.listener.configFor(w)) == tcp.Abandoned {
+	if err != nil || r.Timeout(s.tcp.host, s.now(), r.listener.configFor(w)) == tcp.Abandoned {
 		r.forget()
 		return
 	}

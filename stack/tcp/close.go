@@ -225,8 +225,8 @@ func (c *Conn) TakeErr() error {
 // hears of it at once.
 func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
 	c.h.at(now)
-	if c.state == Closed || !seq.In(c.sndUna, c.sndNxt.Diff(c.sndUna)+1) {
-		return // RFC 5927 section 4.1: not of a segment in flight
+	if c.state == Closed || !c.InFlight(seq) {
+		return
 	}
 	switch {
 	case c.state == SynSent || c.state == SynReceived:
@@ -238,6 +238,17 @@ func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
 	default:
 		c.soft = errno(err)
 	}
+}
+
+// InFlight tells whether a sequence number is one of those that the peer has not acknowledged. An ICMP error
+// about another is a blind attack (RFC 5927 section 4.1).
+func (c *Conn) InFlight(seq Seq) bool { return seq.In(c.sndUna, c.sndNxt.Diff(c.sndUna)+1) }
+
+// TakeSoftErr is what an ICMP error told that did not end the connection, once; 0: nothing.
+func (c *Conn) TakeSoftErr() syscall.Errno {
+	err := c.soft
+	c.soft = 0
+	return syscall.Errno(err)
 }
 
 // Over tells which directions are over for the user: reading, by the peer's FIN, SHUT_RD or the end of

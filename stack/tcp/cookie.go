@@ -6,6 +6,9 @@ import "sockeye/wire"
 // timestamps in the lowest bits of ours, so that a full SYN queue still lets good clients in. A cookie
 // holds for two minutes at most.
 
+// CookieLife is how long a cookie holds at most.
+const CookieLife = cookieLife * cookieTick
+
 const (
 	cookieTick     = 60 * Second
 	cookieLife     = 2 // ticks

@@ -14,6 +14,10 @@ type Host struct {
 	// It is random and secret, or fixed where runs must repeat.
 	Key Key
 
+	// ReadLater, if not nil, takes the number of bytes that reads took, which then leave it to
+	// Conn.AfterRead to tell the peer.
+	ReadLater *int
+
 	now         Time
 	syn         Conn // scratch: of a SYN that is being answered
 	challengeAt Time // RFC 5961 section 7: a limit for the whole host
@@ -94,7 +98,7 @@ func Defaults() Settings {
 type Counters struct {
 	// Tcp
 	ActiveOpens, PassiveOpens, AttemptFails, EstabResets uint64
-	InSegs, OutSegs, RetransSegs, OutRsts                uint64
+	InSegs, OutSegs, RetransSegs, OutRsts, InErrs        uint64
 
 	// TcpExt
 	SyncookiesSent, SyncookiesRecv, SyncookiesFailed                                  uint64
@@ -109,11 +113,13 @@ type Counters struct {
 	TCPDSACKOldSent, TCPDSACKOfoSent, TCPDSACKRecv, TCPDSACKOfoRecv                   uint64
 	TCPAbortOnData, TCPAbortOnClose, TCPAbortOnTimeout, TCPAbortOnLinger              uint64
 	TCPRcvCollapsed, TCPOFOQueue, TCPOFOMerge, TCPOFODrop                             uint64
-	TCPChallengeACK, TCPSYNChallenge, TCPACKSkipped                                   uint64
+	TCPACKSkippedSynRecv, TCPACKSkippedSeq, TCPACKSkippedFinWait2                     uint64
+	TCPACKSkippedTimeWait, TCPACKSkippedChallenge                                     uint64
+	TCPChallengeACK, TCPSYNChallenge, TCPACKSkippedPAWS                               uint64
 	TCPFromZeroWindowAdv, TCPToZeroWindowAdv, TCPWantZeroWindowAdv, TCPZeroWindowDrop uint64
 	TCPKeepAlive, TCPWinProbe, TCPOrigDataSent, TCPDelivered                          uint64
 	TCPDeliveredCE, TCPHystartTrainDetect, TCPHystartDelayDetect                      uint64
-	TCPMTUPFail, TCPBeyondWindow                                                      uint64
+	TCPMTUPFail, BeyondWindow, EmbryonicRsts                                          uint64
 	TCPFastOpenActive, TCPFastOpenActiveFail, TCPFastOpenPassive                      uint64
 	TCPFastOpenPassiveFail, TCPFastOpenCookieReqd                                     uint64
 }

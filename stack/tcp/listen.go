@@ -184,7 +184,8 @@ func (r *Request) input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
 			h.TCPChallengeACK++
 			return Wait
 		}
-		h.EstabResets++
+		h.AttemptFails++
+		h.EmbryonicRsts++
 		return Abandoned
 	case s.Flags&SYN != 0:
 		r.ack(h) // RFC 5961 section 4.2
@@ -226,7 +227,7 @@ func (h *Host) DeferSeconds(n uint8) int {
 
 func (r *Request) limited(h *Host, s *Segment) bool {
 	if r.oowAt != 0 && h.now-r.oowAt < h.InvalidRatelimit && s.Flags&SYN != 0 {
-		h.TCPACKSkipped++
+		h.TCPACKSkippedSynRecv++
 		return true
 	}
 	r.oowAt = h.now

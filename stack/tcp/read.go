@@ -148,3 +148,9 @@ func (c *Conn) consume(n int, show func(packet.Slice)) {
 	}
 	c.passUrgent()
 }
+
+// AfterRead acknowledges what was read while Host.ReadLater was set: n bytes.
+func (c *Conn) AfterRead(now Time, n int) {
+	c.h.at(now)
+	c.ackAfterRead(n)
+}

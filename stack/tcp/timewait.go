@@ -148,7 +148,11 @@ func (tw *TimeWait) store(h *Host, s *Segment, hasTS bool) {
 // answer acknowledges what came, not too often.
 func (tw *TimeWait) answer(h *Host, s *Segment) {
 	if bare := s.Len() == 0 || s.Flags&SYN != 0; bare && tw.oowAt != 0 && h.now-tw.oowAt < h.InvalidRatelimit {
-		h.TCPACKSkipped++
+		if tw.State == FinWait2 {
+			h.TCPACKSkippedFinWait2++
+		} else {
+			h.TCPACKSkippedTimeWait++
+		}
 		return
 	}
 	tw.oowAt = h.now

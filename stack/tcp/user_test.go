@@ -5,11 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/packet"
 	"sockeye/stack/tcp"
 )
 
 func TestBlocksPassThroughWithoutACopy(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{})
 	mine := packet.Of([]byte("one block"))
@@ -30,6 +32,7 @@ func TestBlocksPassThroughWithoutACopy(t *testing.T) {
 }
 
 func TestPeekDiscardAndReadAgree(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{NoDelay: true})
 	for _, s := range []string{"abc", "defgh", "ij"} {
@@ -56,6 +59,7 @@ func TestPeekDiscardAndReadAgree(t *testing.T) {
 }
 
 func TestWriteFillsTheBufferAndNoMore(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{SndBuf: 10000})
 	c := j.c[0]
@@ -73,6 +77,7 @@ func TestWriteFillsTheBufferAndNoMore(t *testing.T) {
 }
 
 func TestNotsentLowatHoldsWritersBack(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{SndBuf: 1 << 20, NotsentLowat: 1000})
 	c := j.c[0]
@@ -91,6 +96,7 @@ func TestNotsentLowatHoldsWritersBack(t *testing.T) {
 
 // A peer that sends single bytes must not make us keep a block for each.
 func TestTinySegmentsAreKeptTogether(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000"})
 	p.handshake()
@@ -126,6 +132,7 @@ func TestTinySegmentsAreKeptTogether(t *testing.T) {
 }
 
 func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{})
 	other := p.flow
@@ -144,6 +151,7 @@ func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
 
 // Nor must one that sends them out of order.
 func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000,sackOK"})
 	p.handshake()
@@ -162,6 +170,7 @@ func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
 
 // A writer that has waited for the host's lock tells a time that is over.
 func TestALateCallDoesNotTurnTimeBack(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{NoDelay: true})
 	c, h := j.c[0], j.h[0]
