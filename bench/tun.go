@@ -40,6 +40,13 @@ var (
 // An opener puts an iperf3 server behind a new device of the thread's namespace.
 type opener func() (end func(), err error)
 
+var (
+	iperfServers = map[string]opener{
+		ours: openHost, veth: openVeth, gvisorTUN: openGVisorTUN, gvisorPacket: openGVisorPacket,
+	}
+	impairedServers = map[string]opener{ours: openImpairedHost, linux: openImpairedKernel}
+)
+
 // behindDevice is iperf3 with flags against what peers open.
 func behindDevice(peers map[string]opener, flags ...string) load {
 	return func(peer string, d time.Duration) (map[string]float64, error) {
