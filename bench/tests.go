@@ -41,16 +41,25 @@ var tests = []*test{
 	{
 		name: "tun-rx", about: "iperf3 on the kernel sends to a host behind a TUN device, or a veth pair",
 		metrics: []metric{{name: "Gbit/s"}},
-		peers:   []string{ours, veth},
+		peers:   []string{ours, gvisorTUN, gvisorPacket, veth},
+		goals:   []goal{{"Gbit/s", gvisorTUN, 5}, {"Gbit/s", gvisorPacket, 1}},
 		needs:   iperf,
 		run:     libraryLoad("tun-rx"),
 	},
 	{
 		name: "tun-tx", about: "iperf3 on the kernel receives from it",
 		metrics: []metric{{name: "Gbit/s"}},
-		peers:   []string{ours, veth},
+		peers:   []string{ours, gvisorTUN, gvisorPacket, veth},
+		goals:   []goal{{"Gbit/s", gvisorTUN, 5}, {"Gbit/s", gvisorPacket, 1}},
 		needs:   iperf,
 		run:     libraryLoad("tun-tx"),
+	},
+	{
+		name: "tun-bad", about: "iperf3 on the kernel receives through a TUN device with 10 ms, 3 % loss, and duplicates, damage and reordering",
+		metrics: []metric{{name: "Mbit/s"}},
+		peers:   []string{ours, linux},
+		needs:   iperf,
+		run:     libraryLoad("tun-bad"),
 	},
 	{
 		name: "relay-up", about: "iperf3 through a relay, from client to server",
