@@ -212,7 +212,7 @@ type noPing struct{ err error }
 func (e noPing) Error() string {
 	return "this user may send no echo requests: sysctl net.ipv4.ping_group_range says which groups may"
 }
-func (e noPing) Unwrap() error { return e.err }
+func (e noPing) Unwrap() error { return errnoOf(e.err) }
 
 // replies brings replies back until the series is over.
 func (o *pinger) replies(family int) {
