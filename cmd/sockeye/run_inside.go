@@ -38,12 +38,12 @@ const setupSocket = 3
 func inside(args []string) {
 	runtime.LockOSThread()
 	unix.CloseOnExec(setupSocket)
-	if err := becomeProgram(args); err != nil {
-		unix.Sendto(setupSocket, []byte(err.Error()), unix.MSG_NOSIGNAL, nil)
-	}
+	err := becomeProgram(args)
+	unix.Sendto(setupSocket, []byte(err.Error()), unix.MSG_NOSIGNAL, nil)
 	os.Exit(statusNetwork)
 }
 
+// becomeProgram gives the error that keeps it from that.
 func becomeProgram(args []string) error {
 	var p plan
 	if len(args) < 2 {
