@@ -2,12 +2,14 @@ package interop_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,4 +99,71 @@ func post(client *http.Client, url string, body []byte) (string, error) {
 	defer r.Body.Close()
 	got, err := io.ReadAll(r.Body)
 	return string(got), err
+}
+
+// Requests time out while the network is cut, and the next one after that is answered.
+func TestHTTPRequestsTimeOutWhileTheNetworkIsCut(t *testing.T) {
+	leak.Check(t)
+	everyWay(t, 1, func(t *testing.T, s *star) {
+		server := &http.Server{Handler: http.HandlerFunc(echo)}
+		go server.Serve(s.listen(t, ":80"))
+		defer server.Close()
+		transport := &http.Transport{DialContext: s.clients[0].Sockets().DialContext}
+		defer transport.CloseIdleConnections()
+		client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+		faults := s.cables[0].Faults(0)
+		for _, cut := range []bool{false, true, false, true, false} {
+			s.cut(t, 0, cut, faults)
+			start := time.Now()
+			got, err := post(client, "http://server/", []byte("hello"))
+			var timeout net.Error
+			switch {
+			case !cut && got != "HTTP/1.1 / hello":
+				t.Errorf("the answer is %q, %v", got, err)
+			case cut && (!errors.As(err, &timeout) || !timeout.Timeout() || time.Since(start) != 20*time.Second):
+				t.Errorf("after %v: %q, %v", time.Since(start), got, err)
+			}
+		}
+	})
+}
+
+// Shutdown lets the request that is under way end, and takes no other.
+func TestHTTPShutdownWaitsForRequestsUnderWay(t *testing.T) {
+	leak.Check(t)
+	everyWay(t, 2, func(t *testing.T, s *star) {
+		begun := make(chan struct{})
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(begun)
+			time.Sleep(time.Minute)
+			echo(w, r)
+		})}
+		l := s.listen(t, ":80")
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := server.Serve(l); err != http.ErrServerClosed {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			transport := &http.Transport{DialContext: s.clients[0].Sockets().DialContext}
+			defer transport.CloseIdleConnections()
+			got, err := post(&http.Client{Transport: transport}, "http://server/", []byte("hello"))
+			if got != "HTTP/1.1 / hello" || err != nil {
+				t.Errorf("the answer is %q, %v", got, err)
+			}
+		})
+		<-begun
+		start := time.Now()
+		wg.Go(func() {
+			time.Sleep(time.Second)
+			_, err := s.clients[1].Sockets().Dial("tcp", "server:80")
+			if !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("a server that is shut down answers %v", err)
+			}
+		})
+		if err := server.Shutdown(t.Context()); err != nil || time.Since(start) < time.Minute {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		wg.Wait()
+	})
 }

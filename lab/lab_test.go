@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"sockeye/internal/leak"
 	"sockeye/lab"
 	"sockeye/link"
 )
@@ -83,6 +85,7 @@ var topologies = map[string]func(n *lab.Network, alice, bob *lab.Host){
 }
 
 func TestHostsReachEachOtherByName(t *testing.T) {
+	leak.Check(t)
 	for name, lay := range topologies {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,6 +102,7 @@ func TestHostsReachEachOtherByName(t *testing.T) {
 }
 
 func TestANetworkRunsInRealTimeToo(t *testing.T) {
+	leak.Check(t)
 	n := lab.New(t)
 	alice, bob := n.Host("alice"), n.Host("bob")
 	n.Link(alice, bob, link.Faults{Delay: time.Millisecond})
@@ -107,6 +111,7 @@ func TestANetworkRunsInRealTimeToo(t *testing.T) {
 }
 
 func TestDelaysOfBothWaysAddUp(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		alice, bob := n.Host("alice"), n.Host("bob")
@@ -130,6 +135,7 @@ func TestDelaysOfBothWaysAddUp(t *testing.T) {
 }
 
 func TestACutLinkLosesWhatWouldArrive(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		alice, bob := n.Host("alice"), n.Host("bob")
@@ -152,6 +158,7 @@ func TestACutLinkLosesWhatWouldArrive(t *testing.T) {
 }
 
 func TestPartedGroupsStillTalkAmongThemselves(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		lan := n.Switch("lan")
@@ -176,6 +183,7 @@ func TestPartedGroupsStillTalkAmongThemselves(t *testing.T) {
 }
 
 func TestAPeerLearnsOfACrashWhenTheHostIsBack(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		alice, bob := n.Host("alice"), n.Host("bob")
@@ -198,6 +206,7 @@ func TestAPeerLearnsOfACrashWhenTheHostIsBack(t *testing.T) {
 }
 
 func TestHTTPOverARouter(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := lab.New(t)
 		client, r, server := n.Host("client"), n.Router("r"), n.Host("server")
@@ -231,6 +240,7 @@ func (f *failing) Cleanup(g func())        { f.cleanups = append(f.cleanups, g) 
 func (f *failing) Logf(s string, a ...any) { fmt.Fprintf(&f.log, s, a...) }
 
 func TestAFailureTellsTheSeedAndTheSockets(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := &failing{T: t}
 		n := lab.New(f)
@@ -249,4 +259,52 @@ func TestAFailureTellsTheSeedAndTheSockets(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A round is a whole concurrent program: ten clients that talk to a server over a lossy link.
+func round(t *testing.T) (trace string) {
+	synctest.Test(t, func(t *testing.T) {
+		n := lab.NewLockstep(t)
+		r, server := n.Router("r"), n.Host("server")
+		n.Link(r, server, link.Faults{Delay: 5 * time.Millisecond, Loss: 0.05})
+		var clients []*lab.Host
+		for i := range 10 {
+			h := n.Host(fmt.Sprintf("c%d", i))
+			n.Link(h, r, link.Faults{Delay: 10 * time.Millisecond, Jitter: 3 * time.Millisecond, Loss: 0.02})
+			clients = append(clients, h)
+		}
+		echo(server, "7")
+		var all sync.WaitGroup
+		for _, h := range clients {
+			all.Go(func() {
+				for range 3 {
+					mustAsk(t, h, "server:7").Close()
+				}
+			})
+		}
+		all.Wait()
+		n.Settle()
+		for _, h := range clients {
+			trace += n.Ladder(h, server)
+		}
+	})
+	return trace
+}
+
+func TestAConcurrentRunRepeatsFromItsSeed(t *testing.T) {
+	leak.Check(t)
+	t.Setenv(lab.SeedVariable, "42")
+	first := round(t)
+	if n := strings.Count(first, "\n"); n < 300 {
+		t.Fatalf("%d lines:\n%s", n, first)
+	}
+	for range 20 {
+		if again := round(t); again != first {
+			t.Fatalf("a run was\n%s\nand another\n%s", first, again)
+		}
+	}
+	t.Setenv(lab.SeedVariable, "43")
+	if round(t) == first {
+		t.Error("another seed changes nothing")
+	}
 }

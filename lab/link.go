@@ -46,6 +46,7 @@ func (n *Network) Link(a, b Node, faults ...link.Faults) *Link {
 	var err error
 	l.impaired, err = link.Impair(n.loop, near, link.Impairment{
 		Out: l.faults[link.Out], In: l.faults[link.In], Seed: mix(n.seed, linkSeeds, uint64(len(n.links))),
+		Observe: l.observe,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("lab: link %v: %v", l, err))

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"testing/synctest"
 	"time"
 
 	"sockeye/event"
@@ -31,6 +32,7 @@ type Network struct {
 	cards    int                     // hardware addresses that are taken
 	owners   map[netip.Addr]*Host    // does not change once the network is running
 	parted   atomic.Pointer[map[pair]bool]
+	trace    trace
 }
 
 // SeedVariable is the environment variable that gives New its seed, to see again what
@@ -47,36 +49,67 @@ type TB interface {
 }
 
 // New makes an empty network for a test, with a seed of its own in each run. It is closed
-// when the test ends; if the test failed, its seed and what its sockets were about are
-// logged. In a testing/synctest bubble its time is the bubble's.
+// when the test ends; if the test failed, its seed is logged and what the network was
+// about (Report). In a testing/synctest bubble its time is the bubble's.
 func New(t TB) *Network {
 	t.Helper()
-	seed := rand.Uint64()
+	return forTest(t, Config{})
+}
+
+// NewLockstep is New for a test in a testing/synctest bubble that repeats to the byte when it has
+// the same seed, also a concurrent one (event.NewLockstep says what that asks of the test). The
+// test calls Settle in place of synctest.Wait.
+func NewLockstep(t TB) *Network {
+	t.Helper()
+	return forTest(t, Config{Lockstep: synctest.Wait})
+}
+
+func forTest(t TB, c Config) *Network {
+	t.Helper()
+	c.Seed = rand.Uint64()
 	if s := os.Getenv(SeedVariable); s != "" {
 		var err error
-		if seed, err = strconv.ParseUint(s, 0, 64); err != nil {
+		if c.Seed, err = strconv.ParseUint(s, 0, 64); err != nil {
 			t.Fatalf("%s is %q: a seed is a number", SeedVariable, s)
 		}
 	}
-	n := Open(seed)
+	n := Open(c)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s=%d repeats this run of the network, of which this is the end:\n%s", SeedVariable, seed, n.Report())
+			t.Logf("%s=%d repeats this run of the network, of which this is the end:\n%s", SeedVariable, c.Seed, n.Report())
 		}
 		n.Close()
 	})
 	return n
 }
 
-// Open makes an empty network. Whatever is drawn on it comes from the seed. It is to be
-// closed.
-func Open(seed uint64) *Network {
-	return &Network{
-		seed: seed, loop: event.New(), begun: time.Now(),
+// A Config says what a network is like.
+type Config struct {
+	// Seed decides whatever is drawn.
+	Seed uint64
+	// Lockstep is testing/synctest.Wait for a network in a bubble whose runs repeat; nil: the
+	// order of what happens at one instant is the scheduler's.
+	Lockstep func()
+}
+
+// Open makes an empty network. It is to be closed.
+func Open(c Config) *Network {
+	n := &Network{
+		seed: c.Seed, begun: time.Now(),
 		taken: make(map[string]bool), names: make(map[string][]netip.Addr),
 		owners: make(map[netip.Addr]*Host),
 	}
+	if c.Lockstep != nil {
+		n.loop = event.NewLockstep(c.Lockstep)
+	} else {
+		n.loop = event.New()
+	}
+	return n
 }
+
+// Settle waits until every goroutine of the testing/synctest bubble waits, and the network has
+// nothing to do at this instant. It is for networks in lockstep.
+func (n *Network) Settle() { n.loop.Settle() }
 
 // Seed is what decides all that is drawn.
 func (n *Network) Seed() uint64 { return n.seed }

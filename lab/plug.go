@@ -47,7 +47,15 @@ func (p *plug) Close() error { return nil }
 // Receive implements link.Receiver.
 func (p *plug) Receive(now event.Time, x *packet.Packet) {
 	to := p.to.Load()
-	if to == nil || p.parted(x) {
+	why := ""
+	switch {
+	case to == nil:
+		why = "host is down"
+	case p.parted(x):
+		why = "parted"
+	}
+	if why != "" {
+		p.host.net.dropped(x, p.port.Properties().Ethernet, why)
 		x.Release()
 		return
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // Report is what the sockets and the links of the network are about: each host's sockets
-// with their states and queues, as ss(8) shows them, and what is on its way or was lost
-// on each link.
+// with their states and queues, as ss(8) shows them, what is on its way or was lost
+// on each link, and the last steps of the last conversations.
 func (n *Network) Report() string {
 	n.mu.Lock()
 	hosts, links, running := n.hosts, n.links, n.running
@@ -37,8 +37,18 @@ func (n *Network) Report() string {
 		}
 	}
 	w.Flush()
+	all := n.Conversations()
+	for _, c := range all[max(0, len(all)-reported):] {
+		b.WriteString(c.Tail(reportedSteps))
+	}
 	return b.String()
 }
+
+// How many conversations, and steps of each, a report shows.
+const (
+	reported      = 4
+	reportedSteps = 16
+)
 
 func protocol(s inet.SocketInfo) string {
 	name := strings.TrimPrefix(s.Proto.String(), "IPPROTO_")

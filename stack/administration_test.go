@@ -1,10 +1,12 @@
 package stack_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -143,4 +145,50 @@ func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
 	if a, b := ports(1), ports(2); slices.Equal(a, b) {
 		t.Errorf("two seeds gave ports %v", a)
 	}
+}
+
+func TestAnInterfaceThatIsDownCarriesNothing(t *testing.T) {
+	leak.Check(t)
+	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
+		server, client := udp(b, family, bIP, 7), udp(a, family, aIP, 8)
+		client.Sendto([]byte("one"), 0, at(bIP, 7))
+		a.SetUp("eth0", false)
+		if _, err := client.Sendto([]byte("two"), 0, at(bIP, 7)); !errors.Is(err, syscall.ENETUNREACH) {
+			t.Errorf("sending through an interface that is down: %v", err)
+		}
+		if n := len(a.Neighbours()); n != 0 {
+			t.Errorf("%d neighbours are known", n)
+		}
+		a.SetUp("eth0", true)
+		client.Sendto([]byte("three"), 0, at(bIP, 7))
+		buf := make([]byte, 10)
+		for _, want := range []string{"one", "three"} {
+			if n, err := server.Recv(buf, 0); string(buf[:n]) != want {
+				t.Errorf("received %q: %v", buf[:n], err)
+			}
+		}
+		b.SetUp("eth0", false)
+		client.Sendto([]byte("four"), 0, at(bIP, 7))
+		if _, err := server.Recv(buf, sockeye.MSG_DONTWAIT); !errors.Is(err, syscall.EAGAIN) {
+			t.Errorf("received through an interface that is down: %v", err)
+		}
+	})
+}
+
+func TestAddressesCanBeAddedWhileAHostRuns(t *testing.T) {
+	leak.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, link.CableOptions{Ethernet: true})
+		if err := errors.Join(a.AddAddr("eth0", prefixes("192.0.2.1/24")[0]), b.AddAddr("eth0", prefixes("192.0.2.2/24")[0])); err != nil {
+			t.Fatal(err)
+		}
+		server := udp(b, sockeye.AF_INET, "192.0.2.2", 7)
+		udp(a, sockeye.AF_INET, "", 0).Sendto([]byte("x"), 0, at("192.0.2.2", 7))
+		if _, from, err := server.Recvfrom(make([]byte, 10), 0); err != nil || from.Addr().String() != "192.0.2.1" {
+			t.Errorf("received from %v: %v", from, err)
+		}
+		if err := a.SetUp("eth9", true); err == nil {
+			t.Error("there is no eth9")
+		}
+	})
 }

@@ -31,6 +31,7 @@ import (
 type assault struct {
 	testing.TB
 	host  *sockeye.Host
+	stack *stack.Host              // if it is one
 	send  func([]byte)             // into the interface
 	heard func() [][]byte          // out of it, since the last call
 	count func() map[string]uint64 // the counters, by the names of nstat(8)
@@ -245,7 +246,7 @@ func goHost(t testing.TB, n needs) *assault {
 		h.Close()
 		loop.Close()
 	})
-	return &assault{TB: t, host: h.Sockets(), ethernet: n.ethernet, heard: ear.take,
+	return &assault{TB: t, host: h.Sockets(), stack: h, ethernet: n.ethernet, heard: ear.take,
 		send: func(b []byte) {
 			far.Send(link.FromWire(packet.Of(slices.Clone(b)), n.ethernet))
 			loop.Run()

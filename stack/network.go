@@ -70,6 +70,30 @@ func (h *Host) addRoute(r Route) error {
 	return nil
 }
 
+// AddAddr gives an interface one more address, and the host a route to its network, like
+// ip-address(8). The error says that the host has no such interface.
+func (h *Host) AddAddr(name string, addr netip.Prefix) error {
+	return h.change(name, func(i *inet.Iface) { i.AddAddr(wire.AddrFromNetip(addr.Addr()), addr.Bits()) })
+}
+
+// SetUp takes an interface up or down, like ip-link(8). A host neither sends nor receives through one
+// that is down, forgets the neighbours there, and takes routes that lead elsewhere. Other than on Linux,
+// addresses and routes are kept for when it is up again.
+func (h *Host) SetUp(name string, up bool) error {
+	return h.change(name, func(i *inet.Iface) { i.SetUp(up) })
+}
+
+func (h *Host) change(name string, f func(*inet.Iface)) error {
+	h.sock.Lock()
+	defer h.sock.Leave()
+	i := h.inet.IfaceByName(name)
+	if i == nil {
+		return fmt.Errorf("stack: host %s has no interface %q", h.name, name)
+	}
+	f(i)
+	return nil
+}
+
 // Counters are the counters of the Internet layer (netstat -s).
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()

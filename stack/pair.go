@@ -22,13 +22,17 @@ type PairConfig struct {
 	Cable   link.CableOptions // such as Ethernet, which makes hosts ask for each other's address
 	Capture *link.Pcapng      // is given what A sends and receives; nil: there is no capture
 	Seed    uint64            // of all that is drawn
+	Loop    *event.Loop       // such as event.NewLockstep(synctest.Wait); nil: event.New()
 	// Host is what both hosts are like; Name, Loop, Interfaces and Seed are the pair's.
 	Host Config
 }
 
 // NewPair makes a pair. It panics when the faults are not possible, or the routes.
 func NewPair(c PairConfig) *Pair {
-	p := &Pair{Loop: event.New()}
+	p := &Pair{Loop: c.Loop}
+	if p.Loop == nil {
+		p.Loop = event.New()
+	}
 	near, far := link.Cable(p.Loop, c.Cable)
 	var err error
 	if p.Cable, err = link.Impair(p.Loop, near, link.Impairment{Out: c.Faults, In: c.Faults, Seed: c.Seed}); err != nil {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,58 +263,5 @@ func TestATCPRoundTripAllocatesNothing(t *testing.T) {
 		c.Recv(buf, 0)
 	}); n >= 1 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-// Random segments, near enough to what is going on to get somewhere, do not stop a host.
-
-// A client that connects again and again runs out of ports only until timestamps tell new
-
-// segments from old ones (tcp_tw_reuse).
-
-// One seed and the same calls make the same packets at the same times.
-
-func TestRunsRepeatToTheByte(t *testing.T) {
-	leak.Check(t)
-	run := func(seed uint64) (file []byte) {
-		synctest.Test(t, func(t *testing.T) {
-			var b bytes.Buffer
-			loop := leak.Loop(t)
-			near, far := link.Cable(loop, link.CableOptions{Ethernet: true})
-			bad := link.Faults{Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.05, Duplicate: 0.02}
-			cable := must(link.Impair(loop, near, link.Impairment{Out: bad, In: bad, Seed: seed}))
-			port := link.Capture(loop, cable, link.NewPcapng(&b, time.Time{}), link.CaptureOptions{Name: "a"})
-			a := stack.NewHost(stack.Config{Loop: loop, Seed: seed,
-				Interfaces: []stack.Interface{{Name: "eth0", Port: port, Addrs: prefixes("10.0.0.1/24")}}})
-			c := stack.NewHost(stack.Config{Loop: loop, Seed: seed + 1,
-				Interfaces: []stack.Interface{{Name: "eth0", Port: far, Addrs: prefixes("10.0.0.2/24")}}})
-			client, server := connection(a, c, "10.0.0.2")
-			data, buf := noise(20_000), make([]byte, 20_000)
-			for range 5 {
-				client.Send(data, 0)
-				server.Recv(buf, sockeye.MSG_WAITALL)
-				server.Send(data, 0)
-				client.Recv(buf, sockeye.MSG_WAITALL)
-			}
-			client.Close()
-			server.Close()
-			time.Sleep(time.Minute)
-			a.Close()
-			c.Close()
-			file = b.Bytes()
-		})
-		return file
-	}
-	first := run(1)
-	for procs := range 3 {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1 << procs))
-		for range 5 {
-			if again := run(1); !bytes.Equal(first, again) {
-				t.Fatalf("with GOMAXPROCS %d the capture differs: %d and %d bytes", 1<<procs, len(first), len(again))
-			}
-		}
-	}
-	if other := run(2); bytes.Equal(first, other) {
-		t.Error("two seeds gave one capture")
 	}
 }

@@ -79,22 +79,27 @@ func reach(t testing.TB, ips ...string) {
 
 // neighbourhood is the machine's kernel, in a network namespace of the test's own, and a Go
 // host behind a TUN device.
-func neighbourhood(t testing.TB, settings ...func(*inet.Sysctl)) *stack.Host {
+func neighbourhood(t testing.TB) *stack.Host { return neighbour(t, func(*inet.Sysctl) {}, plain) }
+
+// neighbour is neighbourhood with other settings, and with something between the host and
+// the device.
+func neighbour(t testing.TB, set func(*inet.Sysctl), wrap func(*event.Loop, link.Port) link.Port) *stack.Host {
 	t.Helper()
 	namespace(t)
 	loop := leak.Loop(t)
 	t.Cleanup(loop.Close)
 	dev := device(t, loop, 0, "10.9.0.1/24", "fd09::1/64")
 	ip := inet.DefaultSysctl()
-	for _, set := range settings {
-		set(&ip)
-	}
+	set(&ip)
 	h := stack.NewHost(stack.Config{Loop: loop, Privileged: true, Seed: 1, Inet: &ip,
-		Interfaces: []stack.Interface{{Name: "tun0", Port: dev, Addrs: prefixes("10.9.0.2/24", "fd09::2/64")}}})
+		Interfaces: []stack.Interface{{Name: "tun0", Port: wrap(loop, dev), Addrs: prefixes("10.9.0.2/24", "fd09::2/64")}}})
 	t.Cleanup(func() { h.Close() })
 	reach(t, "10.9.0.2", "fd09::2")
 	return h
 }
+
+// plain is nothing in between.
+func plain(_ *event.Loop, port link.Port) link.Port { return port }
 
 // A side is one of the two that can listen and dial.
 type side struct {

@@ -335,7 +335,10 @@ const (
 	minMTU4     = 552 // route/min_pmtu
 )
 
-type pathMTUs map[wire.Addr]pathMTU
+type pathMTUs struct {
+	known map[wire.Addr]pathMTU
+	order []wire.Addr // in which they were learned
+}
 
 type pathMTU struct {
 	mtu     int
@@ -354,32 +357,26 @@ func (s *Stack) learnMTU(q *wire.Quote, e icmpError) {
 	s.mtus.learn(q.Dst, mtu, s.loop.Now())
 }
 
-// learn notes that packets to dst may have mtu bytes.
-func (m pathMTUs) learn(dst wire.Addr, mtu int, now event.Time) {
-	if _, known := m[dst]; !known && len(m) >= maxPathMTUs {
-		var oldest wire.Addr
-		first := event.Time(0)
-		for ip, p := range m {
-			if first == 0 || p.expires < first || p.expires == first && ip.Netip().Less(oldest.Netip()) {
-				oldest, first = ip, p.expires
-			}
+// learn notes that packets to dst may have mtu bytes. When there are too many, those that were learned first
+// are forgotten.
+func (m *pathMTUs) learn(dst wire.Addr, mtu int, now event.Time) {
+	if _, known := m.known[dst]; !known {
+		if len(m.order) == maxPathMTUs {
+			delete(m.known, m.order[0])
+			m.order = m.order[1:]
 		}
-		delete(m, oldest)
+		m.order = append(m.order, dst)
 	}
-	m[dst] = pathMTU{mtu, now.Add(mtuExpires)}
+	m.known[dst] = pathMTU{mtu, now.Add(mtuExpires)}
 }
 
 // limit is mtu, or less if that is known of the path.
-func (m pathMTUs) limit(dst wire.Addr, mtu int, now event.Time) int {
-	if len(m) == 0 {
+func (m *pathMTUs) limit(dst wire.Addr, mtu int, now event.Time) int {
+	if len(m.known) == 0 {
 		return mtu
 	}
-	p, ok := m[dst]
-	if !ok {
-		return mtu
-	}
-	if now > p.expires {
-		delete(m, dst)
+	p, ok := m.known[dst]
+	if !ok || now > p.expires {
 		return mtu
 	}
 	return min(mtu, p.mtu)

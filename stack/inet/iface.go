@@ -107,6 +107,21 @@ func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	}
 }
 
+// SetUp takes the interface up, and reports the groups that the host is in, or down.
+func (i *Iface) SetUp(up bool) {
+	switch {
+	case i.Up == up:
+	case up:
+		i.Up = true
+		for _, group := range i.joined() {
+			i.report(group, wire.IGMPV3_CHANGE_TO_EXCLUDE)
+		}
+	default:
+		i.Up = false
+		i.forgetNeighbours()
+	}
+}
+
 // network is the address with its host part cleared.
 func (a Addr) network() wire.Addr {
 	p, err := a.IP.Netip().Prefix(a.Bits)

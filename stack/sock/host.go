@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"runtime"
 	"sync"
 
 	"sockeye"
@@ -27,6 +28,10 @@ type Host struct {
 	// go, with the host locked, before it is unlocked.
 	Looped  bool
 	Deliver func()
+	// Crowded says that a queue fills faster than it is emptied. The sender makes way for the
+	// receiver then: both run on one processor as a rule, and datagrams for which there is no
+	// room are lost.
+	Crowded bool
 	// Clock is the time since which the host is locked, 0 until somebody asks for it, and Latest
 	// what it was before.
 	Clock, Latest int64
@@ -60,10 +65,14 @@ func (h *Host) Leave() {
 		h.Deliver()
 	}
 	pending := h.Pending
-	h.Pending = false
+	crowded := h.Crowded
+	h.Pending, h.Crowded = false, false
 	h.Unlock()
 	if pending {
 		h.Carry()
+	}
+	if crowded {
+		runtime.Gosched()
 	}
 }
 

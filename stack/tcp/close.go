@@ -5,7 +5,7 @@ import "syscall"
 // CloseWrite is shutdown(SHUT_WR): a FIN follows what was written (RFC 9293 section 3.10.4).
 // In SYN-SENT it gives the connection up, as Linux does; ENOTCONN after the end.
 func (c *Conn) CloseWrite(now Time) error {
-	c.h.now = now
+	c.h.at(now)
 	switch c.state {
 	case Established, CloseWait, SynReceived:
 	case SynSent:
@@ -55,7 +55,7 @@ func (c *Conn) queueFIN() {
 // and not read makes it a RST (RFC 9293 section 3.6.1), as does SO_LINGER with a time of zero,
 // which reset stands for.
 func (c *Conn) Close(now Time, reset bool) {
-	c.h.now = now
+	c.h.at(now)
 	if c.state == Closed || c.is(orphaned) {
 		c.orphan()
 		return
@@ -147,7 +147,7 @@ func (c *Conn) finAcked(s *Segment) bool {
 // Abort is the ABORT call (RFC 9293 section 3.10.5): what is queued is dropped and the peer is
 // reset. The user's later calls get ECONNABORTED.
 func (c *Conn) Abort(now Time) {
-	c.h.now = now
+	c.h.at(now)
 	if c.state == Closed {
 		return
 	}
@@ -224,7 +224,7 @@ func (c *Conn) TakeErr() error {
 // handshake, and nothing else (RFC 5461, RFC 9293 section 3.9.2.2). With report (IP_RECVERR) the user
 // hears of it at once.
 func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
-	c.h.now = now
+	c.h.at(now)
 	if c.state == Closed || !c.InFlight(seq) {
 		return
 	}

@@ -183,7 +183,7 @@ func (c *Conn) ackAfterRead(n int) {
 
 // SetQuickACK is TCP_QUICKACK.
 func (c *Conn) SetQuickACK(now Time, on bool) {
-	c.h.now = now
+	c.h.at(now)
 	if !on {
 		c.pingpong = c.h.PingpongThreshold
 		return

@@ -137,7 +137,7 @@ func (r *Request) AcceptFastOpen(h *Host, now Time, cfg *Config, syn *Segment) *
 // AcceptEarly makes a connection of a SYN before the handshake is done, for who has other reasons to
 // believe it. It takes the SYN.
 func (r *Request) AcceptEarly(h *Host, now Time, cfg *Config, syn *Segment) *Conn {
-	h.now = now
+	h.at(now)
 	h.PassiveOpens++
 	c := r.conn(h, cfg)
 	c.state = SynReceived

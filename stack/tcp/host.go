@@ -27,6 +27,11 @@ type Host struct {
 // NewHost gives a host with Linux's default settings.
 func NewHost(key Key) *Host { return &Host{Settings: Defaults(), Key: key} }
 
+// at sets the time of a call. Whoever calls looks at the clock before it has the host's lock,
+// so that the calls of two goroutines may come in another order than their times: time stands
+// still then.
+func (h *Host) at(now Time) { h.now = max(h.now, now) }
+
 // Settings are the sysctls of ip-sysctl, with Linux's defaults from Defaults. Durations are in the
 // unit of Time, sizes in bytes.
 type Settings struct {

@@ -22,7 +22,7 @@ const (
 // Input takes a segment that came for the connection, and its payload: SEGMENT ARRIVES of
 // RFC 9293 section 3.10.7.
 func (c *Conn) Input(now Time, s *Segment) {
-	c.h.now = now
+	c.h.at(now)
 	c.h.InSegs += uint64(s.Parts())
 	c.segsIn += uint32(s.Parts())
 	if s.Len() > 0 {

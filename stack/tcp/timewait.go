@@ -59,7 +59,7 @@ const (
 // Input takes a segment of the flow (RFC 9293 section 3.10.7.4, as Linux's tcp_timewait_state_process
 // has it). For Reuse, next is where the new connection's sequence numbers must begin.
 func (tw *TimeWait) Input(h *Host, now Time, s *Segment) (v TimeWaitVerdict, next Seq) {
-	h.now = now
+	h.at(now)
 	v = tw.input(h, s)
 	if v == Reuse {
 		if next = tw.sndNxt + 65535 + 2; next == 0 {

@@ -2,6 +2,7 @@ package tcp_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"sockeye/internal/leak"
@@ -164,5 +165,28 @@ func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
 	}
 	if p.h.TCPOFOQueue > 1000 || p.h.TCPOFODrop == 0 {
 		t.Errorf("%d single bytes out of order were kept, %d dropped", p.h.TCPOFOQueue, p.h.TCPOFODrop)
+	}
+}
+
+// A writer that has waited for the host's lock tells a time that is over.
+func TestALateCallDoesNotTurnTimeBack(t *testing.T) {
+	leak.Check(t)
+	t.Parallel()
+	j := join(t, tcp.Config{NoDelay: true})
+	c, h := j.c[0], j.h[0]
+	for _, after := range []tcp.Time{10 * tcp.Millisecond, 3 * tcp.Millisecond, 11 * tcp.Millisecond} {
+		if _, err := c.Write(j.now+after, []byte("x"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stamps []uint32
+	for _, s := range h.Out {
+		stamps = append(stamps, s.Options.TSVal-h.Out[0].Options.TSVal)
+	}
+	if want := []uint32{0, 0, 1}; !slices.Equal(stamps, want) {
+		t.Errorf("timestamps are %d ms from the first, want %d", stamps, want)
+	}
+	if info := c.Info(j.now); info.LastDataSent != 0 {
+		t.Errorf("data was last sent %v ago", info.LastDataSent)
 	}
 }
