@@ -15,6 +15,9 @@ type Interface struct {
 	Name  string
 	Port  link.Port
 	Addrs []netip.Prefix
+	// TProxy, if not 0, is the port of sockets with IP_TRANSPARENT that take what comes in for other hosts:
+	// see inet.Iface.
+	TProxy uint16
 }
 
 // A Route says where packets for a network go: to a gateway, or with none straight to
@@ -31,6 +34,7 @@ type Route struct {
 func (h *Host) attach(c Config) {
 	for _, i := range c.Interfaces {
 		iface := h.inet.AddIface(i.Name, i.Port)
+		iface.TProxy = i.TProxy
 		for _, a := range i.Addrs {
 			iface.AddAddr(wire.AddrFromNetip(a.Addr()), a.Bits())
 		}
@@ -131,7 +135,7 @@ func (h *Host) Interfaces() (list []Interface) {
 	h.sock.Lock()
 	defer h.sock.Unlock()
 	for _, i := range h.inet.Ifaces() {
-		add := Interface{Name: i.Name, Port: i.Port()}
+		add := Interface{Name: i.Name, Port: i.Port(), TProxy: i.TProxy}
 		for _, a := range i.Addrs {
 			add.Addrs = append(add.Addrs, a.Netip())
 		}

@@ -19,6 +19,9 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 		return h.iface.member(h.dst) || s.unwanted(p)
 	case h.cast == broadcast, near != nil:
 		return true
+	case h.iface.TProxy != 0:
+		h.proxied = true
+		return true
 	}
 	s.forward(p, h)
 	return false

@@ -193,7 +193,7 @@ func (s *Stack) icmpInput(p *packet.Packet, h *header) {
 			c.InErrors++
 		}
 	case m.Type == wire.ICMP_ECHO:
-		if !s.Sysctl.EchoIgnoreAll {
+		if s.echoes(h) {
 			s.echo(p, h, wire.ICMP_ECHOREPLY)
 			return
 		}
@@ -230,7 +230,7 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 	near := h.ttl == wire.NDPHopLimit && m.Code == 0
 	switch {
 	case m.Type == wire.ICMPV6_ECHO_REQUEST:
-		if !s.Sysctl.EchoIgnoreAll {
+		if s.echoes(h) {
 			s.echo(p, h, wire.ICMPV6_ECHO_REPLY)
 			return
 		}
@@ -254,6 +254,10 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 	}
 	p.Release()
 }
+
+// echoes tells whether the host answers an echo request. What is for another host it leaves to raw
+// sockets.
+func (s *Stack) echoes(h *header) bool { return !s.Sysctl.EchoIgnoreAll && !h.proxied }
 
 // echo turns a request, which is in the scratch, into a reply with the same payload.
 func (s *Stack) echo(p *packet.Packet, h *header, reply uint8) {

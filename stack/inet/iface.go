@@ -16,6 +16,13 @@ type Iface struct {
 	MTU   int
 	Up    bool
 	Addrs []Addr
+	// TProxy, if not 0, makes everything that comes in for other hosts this host's own. What is of TCP or
+	// UDP and belongs to no connection, or connected socket, is for the sockets with IP_TRANSPARENT on this
+	// port. It is what these give a Linux host (tproxy.rst in its documentation):
+	//
+	//	iptables -t mangle -A PREROUTING -i NAME ! -d OWN -j TPROXY --on-port PORT
+	//	ip rule add iif NAME lookup 100; ip route add local default dev lo table 100
+	TProxy uint16
 
 	stack      *Stack
 	port       link.Port

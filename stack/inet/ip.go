@@ -21,6 +21,7 @@ type header struct {
 	cast     cast
 	toMany   bool // the link carried it to more than this host
 	looped   bool // it is a copy of what the host sent
+	proxied  bool // it is for another host: see Iface.TProxy
 	fragSize int  // of the largest fragment that it came in; 0: it was whole
 }
 

@@ -17,9 +17,10 @@ type TCP struct {
 	conn   *tcp.Conn   // of the last connection; nil: there was none
 	cfg    *tcp.Config // its options, or those of the next
 	queue  *acceptQueue
-	hold   *hold  // on claim.port
-	port   uint16 // as getsockname tells it: it stays when the port is given up
-	zone   int32  // of flow
+	screen func(*Call) // nil: the listener answers by itself
+	hold   *hold       // on claim.port
+	port   uint16      // as getsockname tells it: it stays when the port is given up
+	zone   int32       // of flow
 	status status
 
 	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects

@@ -29,8 +29,17 @@ func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 		to.take(h, g)
 		return
 	}
-	if to := pick(s, l.listeners[g.DstPort], h, g.SrcPort, g.DstPort); to != nil {
+	port := g.DstPort
+	if h.proxied {
+		port = h.iface.TProxy
+	}
+	to := pick(s, l.listeners[port], h, g.SrcPort, g.DstPort)
+	switch {
+	case to != nil && (!h.proxied || to.ip.transparent):
 		to.called(f, h, g)
+		return
+	case h.proxied: // as TPROXY has it (tproxy_tg4)
+		g.Payload.Release()
 		return
 	}
 	l.host.Reset(s.now(), g)
@@ -146,7 +155,7 @@ func (s *Stack) answerSegment(f flow) {
 	if len(l.host.Out) == 0 {
 		return
 	}
-	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone)})
+	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone), anySrc: true}) // which may be proxied
 	if err != nil {
 		l.lose()
 		return

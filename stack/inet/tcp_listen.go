@@ -15,6 +15,7 @@ import (
 type acceptQueue struct {
 	most   int // backlog
 	halves map[*half]struct{}
+	calls  map[*Call]struct{}
 	ready  []*TCP
 
 	cookies  bool // have been sent, and
@@ -78,6 +79,9 @@ func (t *TCP) stopListening() {
 	for r := range q.halves {
 		r.forget()
 	}
+	for c := range q.calls {
+		c.forget()
+	}
 	for _, c := range q.ready {
 		c.Opt.Linger = sockeye.Linger{On: true}
 		c.Release()
@@ -138,7 +142,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	}
 	last := set.MaxSYNBacklog/4 > set.MaxSYNBacklog-len(q.halves) // kept for known peers
 	switch {
-	case q.full():
+	case q.full(), len(q.calls) > q.most:
 		c.ListenOverflows++
 		fallthrough
 	case len(q.halves) > q.most && !cookie, set.SYNCookies == 0 && last:
@@ -150,6 +154,10 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	if err != nil {
 		c.ListenDrops++
 		host.Overflow(now, g, false)
+		return
+	}
+	if t.screen != nil {
+		t.ask(f, h, g)
 		return
 	}
 	cfg := t.configFor(w)
@@ -224,6 +232,14 @@ func (t *TCP) configFor(w path) *tcp.Config {
 
 // push makes a socket of a connection, and puts it into the queue.
 func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
+	c := t.child(conn, f, h)
+	t.queue.ready = append(t.queue.ready, c)
+	t.Wake(sockeye.ForRead)
+	return c
+}
+
+// child makes a socket of a connection.
+func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 	s := t.stack
 	c := s.newTCP(t.Family)
 	c.Opt, c.ip, c.opt = t.Opt, t.ip, t.opt
@@ -239,7 +255,7 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 	c.Opt.Priority, t.slowAck = 0, false
 	c.synTTL, c.synIface = h.ttl, uint16(h.iface.Index)
 	c.claim = t.claim
-	c.claim.ip, c.source, c.claim.listens = f.local, f.local, false
+	c.claim.ip, c.source, c.claim.port, c.claim.listens = f.local, f.local, f.localPort, false
 	c.remote, c.remotePort, c.port, c.zone = f.remote, f.remotePort, f.localPort, f.zone
 	if f.zone != 0 {
 		c.claim.ifindex, c.scope = h.iface.Index, h.iface.Index
@@ -250,8 +266,6 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 	c.cfg.DeferAccept = 0
 	s.tcp.flows[f] = c
 	c.settle(s.now())
-	t.queue.ready = append(t.queue.ready, c)
-	t.Wake(sockeye.ForRead)
 	return c
 }
 

@@ -19,7 +19,11 @@ func (s *Stack) udpInput(p *packet.Packet, h *header) {
 		return
 	}
 	to := s.udpFind(h, u)
-	if to == nil {
+	switch {
+	case to == nil && h.proxied: // as TPROXY has it (tproxy_tg4)
+		p.Release()
+		return
+	case to == nil:
 		s.Counters.udp(h.dst).NoPorts++
 		s.sendError(p, h, portUnreachable)
 		return
@@ -70,9 +74,17 @@ func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
 	return sum.Valid()
 }
 
-// udpFind is the socket that a datagram is for.
+// udpFind is the socket that a datagram is for: of what is for another host, one that is
+// connected, or else one that takes everything (nf_tproxy_get_sock_v4).
 func (s *Stack) udpFind(h *header, u wire.UDP) *UDP {
-	return pick(s, s.udp[u.DstPort], h, u.SrcPort, u.DstPort)
+	to := pick(s, s.udp[u.DstPort], h, u.SrcPort, u.DstPort)
+	if !h.proxied || to != nil && to.connected && !to.claim.ip.IsUnspecified() {
+		return to
+	}
+	if to = pick(s, s.udp[h.iface.TProxy], h, u.SrcPort, u.DstPort); to != nil && (to.connected || !to.ip.transparent) {
+		return nil
+	}
+	return to
 }
 
 // udpToMany hands a multicast or broadcast datagram to every socket that takes it.
