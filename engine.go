@@ -152,6 +152,16 @@ type Splicer interface {
 	Sendfile(file *os.File, max int64, wait Waits) (int64, error)
 }
 
+// A Mover is an Endpoint that takes part in a transfer to or from an endpoint of any engine, and
+// gives and takes its own memory for it: what is moved is copied once less. syscall.EINVAL is as of
+// Splicer.
+type Mover interface {
+	// MoveTo moves up to max bytes from the endpoint to dst, until the end of the stream.
+	MoveTo(dst Endpoint, max int64, wait Waits) (int64, error)
+	// MoveFrom moves up to max bytes from src to the endpoint, until the end of the stream.
+	MoveFrom(src Endpoint, max int64, wait Waits) (int64, error)
+}
+
 // A Waits is how a transfer waits: it calls try, and again whenever ep may be
 // ready in the direction, until it gives true. With a limit that is not 0 it
 // gives up after that time, with EAGAIN. An error ends the transfer.

@@ -77,6 +77,9 @@ func errorAddr(ap netip.AddrPort) net.Addr {
 // A UDPConn is a net.Conn and a net.PacketConn over UDP, with the methods of
 // *net.UDPConn that golang.org/x/net and QUIC want. Those that end in AddrPort
 // allocate nothing, but for zones.
+//
+// Libraries that take SyscallConn for the promise of a file descriptor, as
+// quic-go does, are to be given struct{ net.PacketConn }{c} on a host that has none.
 type UDPConn struct{ conn }
 
 // ReadFrom receives a datagram. What does not fit into p is lost.

@@ -160,7 +160,7 @@ func (g *Ping) send(p *packet.Packet, n int, m *sockeye.Message, flags sockeye.M
 	p.Sum = packet.SumGood
 	h.df = !six && g.ip.mtuDiscover != sockeye.IP_PMTUDISC_DONT && h.len()+n <= w.mtu
 	sent = true
-	g.stack.Counters.ICMPOutMsgs++
+	g.stack.Counters.icmp(h.dst).sent(b[0])
 	return g.stack.output(p, h, w)
 }
 

@@ -106,6 +106,9 @@ func (b *mailbox) accept(d datagram) bool {
 	if b.Opt.Timestamp || b.Opt.TimestampNS {
 		d.at = time.Now()
 	}
+	if 2*b.queue.bytes > b.Opt.Rcvbuf {
+		b.Host.Crowded = true
+	}
 	if !b.queue.put(d, b.Opt.Rcvbuf) {
 		return false
 	}

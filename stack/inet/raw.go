@@ -193,7 +193,7 @@ func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
 		}
 		r.complete(p.Header()[:hlen], n, w)
 	}
-	r.stack.Counters.IPOutRequests++
+	r.stack.Counters.ip(h.dst).OutRequests++
 	r.stack.transmit(p, &h, w)
 	return nil
 }
@@ -285,6 +285,7 @@ func (s *Stack) rawError(q *wire.Quote, e icmpError) {
 			!r.claim.takes(q.Src) || r.connected && r.remote != q.Dst {
 			continue
 		}
+		s.learnMTU(q, e)
 		e.payload = quoted(q.Payload, 0)
 		if r.ip.hdrIncl {
 			e.payload = append(quoted(q.Header, 0), q.Payload...)

@@ -20,6 +20,7 @@ type Route struct {
 
 // AddRoute adds a route.
 func (s *Stack) AddRoute(r Route) {
+	s.changes++
 	i, _ := slices.BinarySearchFunc(s.routes, r, func(a, b Route) int {
 		if a.Bits != b.Bits {
 			return b.Bits - a.Bits
@@ -59,6 +60,7 @@ type way struct {
 	onLink  bool      // MSG_DONTROUTE
 	anySrc  bool      // src may be foreign: IP_TRANSPARENT, IP_HDRINCL
 	noLoop  bool      // multicast does not come back
+	transit bool      // for a packet that came in
 }
 
 // castOf tells what the interfaces make of an address (inet_addr_type): local is the
@@ -127,7 +129,9 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		}
 	}
 	if p.iface == nil || !p.iface.Up {
-		s.Counters.IPOutNoRoutes++
+		if !w.transit {
+			s.Counters.ip(dst).OutNoRoutes++
+		}
 		return path{}, syscall.ENETUNREACH
 	}
 	p.mtu = p.iface.MTU

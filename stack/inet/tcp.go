@@ -17,12 +17,14 @@ type TCP struct {
 	conn   *tcp.Conn   // of the last connection; nil: there was none
 	cfg    *tcp.Config // its options, or those of the next
 	queue  *acceptQueue
-	hold   *hold  // on claim.port
-	port   uint16 // as getsockname tells it: it stays when the port is given up
-	zone   int32  // of flow
+	screen func(*Call) // nil: the listener answers by itself
+	hold   *hold       // on claim.port
+	port   uint16      // as getsockname tells it: it stays when the port is given up
+	zone   int32       // of flow
 	status status
 
 	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
+	near      bool // the peer is on this host
 	early     bool // accepted before the handshake was done (RFC 7413)
 	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
 	optShared bool // opt is not the socket's own: see ownTCP
@@ -87,8 +89,6 @@ func (t *TCP) shut() sock.Shut {
 	}
 	return shut
 }
-
-func (s *Stack) now() tcp.Time { return tcp.Time(s.loop.Now()) }
 
 // Bind is bind(2).
 func (t *TCP) Bind(sa sockeye.Sockaddr) error {
@@ -231,6 +231,7 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 	}
 	t.port, t.Err, t.stale = t.claim.port, 0, 0
 	s.tcp.flows[t.key()] = t
+	t.near = w.iface.loops
 	now, f := s.now(), t.key().names()
 	o.TSOffset = s.tcp.host.TSOffset(f)
 	if o.ISN = seq; seq == 0 {
@@ -396,6 +397,10 @@ func (t *TCP) Ready() (e sockeye.Events) {
 // wait, and sets the timer.
 func (t *TCP) settle(now tcp.Time) {
 	s, c := t.stack, t.conn
+	if t.Host.Later() {
+		t.posted()
+		return
+	}
 	if len(s.tcp.host.Out) > 0 {
 		t.transmit()
 	}
@@ -405,7 +410,7 @@ func (t *TCP) settle(now tcp.Time) {
 	if d := c.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
 		// A later deadline leaves the timer as it is: it looks again when it fires.
 		t.armed = d
-		s.loop.At(event.Time(d), &t.timer)
+		s.schedule(event.Time(d), &t.timer)
 	}
 }
 
@@ -426,8 +431,7 @@ func (t *TCP) happened(e tcp.Events) {
 		t.stack.linger(t)
 		t.ended()
 	case e&tcp.EventClosed != 0:
-		delete(t.stack.tcp.flows, t.key())
-		t.ended()
+		t.forget()
 	}
 	if e&(tcp.EventHup|tcp.EventError) != 0 {
 		e |= tcp.EventReadable | tcp.EventWritable
@@ -438,6 +442,12 @@ func (t *TCP) happened(e tcp.Events) {
 	if e&(tcp.EventWritable|tcp.EventConnected) != 0 {
 		t.Wake(sockeye.ForWrite)
 	}
+}
+
+// forget implements segmentTaker.
+func (t *TCP) forget() {
+	delete(t.stack.tcp.flows, t.key())
+	t.ended()
 }
 
 // ended is for a connection that is over: the port that no bind gave is free.
@@ -459,12 +469,12 @@ func (t *TCP) unclaim() {
 // Handle implements event.Handler: a time has come for the connection.
 func (t *TCP) Handle(now event.Time, _ any) {
 	s := t.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	t.armed = 0
 	if t.conn != nil {
-		t.conn.Timeout(tcp.Time(now))
-		t.settle(tcp.Time(now))
+		t.conn.Timeout(s.now())
+		t.settle(s.now())
 	}
 	s.host.Pending = false // the loop that called carries it
 }

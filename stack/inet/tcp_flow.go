@@ -39,6 +39,8 @@ type segmentTaker interface {
 	take(h *header, g *tcp.Segment)
 	// info is what ss(8) shows of it.
 	info() SocketInfo
+	// forget ends it without a word to the peer.
+	forget()
 }
 
 // A hold is what keeps a TCP port: a socket that is bound to it, or all connections of
@@ -66,6 +68,7 @@ type tcpLayer struct {
 	cookies   fastOpenCookies
 	lingering int // flows in TIME-WAIT
 
+	looped  []looped
 	in      tcp.Segment        // scratch
 	connect tcp.ConnectOptions // scratch
 	conn    tcp.Config         // scratch

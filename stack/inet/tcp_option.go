@@ -366,6 +366,10 @@ func (t *TCP) getSocketTCP(name int, val []byte) (int, error) {
 		return sock.PutBool(val, t.queue != nil)
 	case sockeye.SO_PEEK_OFF.Name:
 		return sock.PutInt(val, t.Opt.PeekOff)
+	case sockeye.SO_ERROR.Name:
+		if t.Err == 0 && t.conn != nil {
+			t.Err = t.conn.TakeSoftErr()
+		}
 	case sockeye.SO_SNDBUF.Name, sockeye.SO_RCVBUF.Name:
 		if t.conn != nil { // which may have tuned them
 			t.Opt.Sndbuf, t.Opt.Rcvbuf = int(t.cfg.SndBuf), int(t.cfg.RcvBuf)

@@ -54,6 +54,9 @@ const outside = 8 << 10
 // socket, while it copies.
 func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 	c, h := t.conn, t.Host
+	if h.Later() {
+		return t.posted().write(b, how)
+	}
 	for n < len(b) {
 		rest := b[n:]
 		k := min(len(rest), c.Room(), packet.MaxPooled)
@@ -68,6 +71,7 @@ func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 		h.Leave()
 		s := packet.Of(rest[:k])
 		h.Lock()
+		now = t.stack.now()
 		if ok, _ := c.Push(now, s, last); !ok {
 			s.Release()
 			return n
@@ -138,7 +142,11 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	case t.conn == nil:
 		return t.nothing()
 	}
-	now, c := t.stack.now(), t.conn
+	c := t.conn
+	if c.Unread() == 0 && !c.AtMark() {
+		return t.nothing()
+	}
+	now := t.stack.now()
 	for i, b := range m.Buffers {
 		if i > 0 && m.N > 0 && c.AtMark() { // a receive stops at the mark
 			break
@@ -168,11 +176,15 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 // read receives into one buffer, behind so many bytes in others. MSG_TRUNC leaves it as it
 // is.
 func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockeye.MsgFlags) (n int) {
+	if t.Host.Later() {
+		t.stack.tcp.host.ReadLater = &t.posted().read
+	}
 	switch {
 	case flags&sockeye.MSG_PEEK != 0:
 		off := max(0, t.Opt.PeekOff) + before
 		if flags&sockeye.MSG_TRUNC != 0 {
-			return min(len(b), max(0, c.Unread()-off))
+			n = min(len(b), max(0, c.Unread()-off))
+			break
 		}
 		n, _ = c.Peek(b, off)
 	case flags&sockeye.MSG_TRUNC != 0:
@@ -182,6 +194,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 	default:
 		var list packet.List
 		n, _ = c.Take(now, &list, len(b))
+		t.stack.tcp.host.ReadLater = nil
 		if t.conn == c {
 			t.settle(now)
 		}
@@ -190,6 +203,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 		list.Release()
 		t.Host.Lock()
 	}
+	t.stack.tcp.host.ReadLater = nil
 	return n
 }
 

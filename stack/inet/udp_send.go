@@ -35,11 +35,7 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	// What a corked datagram grows by goes where it goes. IPv6 looks at the address.
 	if u.pending == nil || u.Family == sockeye.AF_INET6 && !m.Name.IsZero() {
-		t, err := u.receiver(m)
-		if err == nil && u.pending == nil {
-			err = u.aim(&u.to, t, m, flags)
-		}
-		if err != nil {
+		if err := u.direct(m, flags); err != nil {
 			return err
 		}
 	}
@@ -64,6 +60,23 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	m.N = n
 	return nil
+}
+
+// direct decides where a datagram goes that is not one with an earlier one. That of a socket to
+// its peer on this host is as it was, as long as nothing has changed.
+func (u *UDP) direct(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	again := u.pending == nil && u.connected && m.Name.IsZero() && len(m.Control) == 0 && flags&sockeye.MSG_DONTROUTE == 0
+	if again && u.aimed == u.stack.changes && u.aimed != 0 {
+		return nil
+	}
+	t, err := u.receiver(m)
+	if err == nil && u.pending == nil {
+		u.aimed = 0
+		if err = u.aim(&u.to, t, m, flags); again && err == nil && u.to.w.iface.loops {
+			u.aimed = u.stack.changes
+		}
+	}
+	return err
 }
 
 // receiver is who a datagram is for: who is named, or else the peer.
@@ -178,12 +191,43 @@ func (u *UDP) push(p *packet.Packet) error {
 	}
 	h := to.h
 	h.df = u.dontFragment(p, to)
-	wire.UDP{SrcPort: u.claim.port, DstPort: to.port}.Put(p.Push(wire.UDPLen), n)
-	if u.Opt.NoCheck && h.dst.Is4() {
+	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
+	if to.w.iface.loops && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
+		return nil
+	}
+	ports.Put(p.Push(wire.UDPLen), n)
+	if u.Opt.NoCheck && h.dst.Is4() || u.noSum6[0] && !h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
-	u.stack.Counters.UDPOutDatagrams++
+	u.stack.Counters.udp(h.dst).OutDatagrams++
+	if u.Host.Later() {
+		u.Host.Post(u, u.name(h.dst, to.port, 0).String(), &datagramOut{u.stack, p, h, to.w})
+		return nil
+	}
 	return u.stack.output(p, h, to.w)
+}
+
+// loopDatagram gives a datagram to a socket of this host at once, if there is one that it is for
+// and nobody else looks at packets. It takes over p if so.
+func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w path) bool {
+	if w.cast != unicast || w.loops || sent.options != nil || len(s.looped) > 0 || s.sniffed() || !w.iface.Up ||
+		p.GSO.Size == 0 && sent.len()+wire.UDPLen+p.Len() > w.mtu {
+		return false
+	}
+	h := &s.in
+	*h = sent
+	h.iface, h.cast = w.iface, unicast
+	to := s.udpFind(h, ports)
+	if to == nil {
+		return false
+	}
+	c := s.Counters.ip(h.dst)
+	c.OutRequests++
+	c.InReceives++
+	c.InDelivers++
+	s.Counters.udp(h.dst).OutDatagrams++
+	to.take(p, h, ports)
+	return true
 }
 
 // dontFragment tells whether the datagram has DF set: when routers shall not cut it,

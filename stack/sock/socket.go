@@ -18,7 +18,8 @@ type Socket struct {
 	// Err is the pending error, sk_err: the next call takes it.
 	Err syscall.Errno
 	// Shut has the bits of the halves that are shut down.
-	Shut Shut
+	Shut   Shut
+	number uint32 // among the host's sockets
 
 	Opt Options
 
@@ -37,7 +38,8 @@ const (
 
 // Init makes s a socket of the host.
 func (s *Socket) Init(h *Host, family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) {
-	*s = Socket{Host: h, Family: family, Type: typ, Proto: proto, Opt: defaultOptions(&h.Sysctl)}
+	h.sockets++
+	*s = Socket{Host: h, number: h.sockets, Family: family, Type: typ, Proto: proto, Opt: defaultOptions(&h.Sysctl)}
 }
 
 // Base is s.

@@ -3,10 +3,12 @@ package tcp_test
 import (
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 func TestClose(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "active close goes to TIME-WAIT", open: "mss 1000", script: `
@@ -199,6 +201,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestTimeWait(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	const closed = `
 			0     close
@@ -239,7 +242,7 @@ func TestTimeWait(t *testing.T) {
 			1     < . -100 ack 2 win 1000
 			1     > . 2 ack 2
 			1.1   < . -100 ack 2 win 1000
-			1.1   ? TCPACKSkipped 1`},
+			1.1   ? TCPACKSkippedTimeWait 1`},
 		{name: "with timestamps a SYN with a later one is newer", open: "mss 1000,ts 1000 0", script: `
 			0     close
 			0     > F. 1 ack 1 <ts 0 1000>
@@ -264,6 +267,7 @@ func TestTimeWait(t *testing.T) {
 }
 
 func TestKeepalive(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "probes go after two hours, nine of them, then RST", open: "mss 1000", config: tcp.Config{KeepAlive: true}, script: `

@@ -28,7 +28,8 @@ type stats struct {
 
 // Info is TCP_INFO.
 func (c *Conn) Info(now Time) (t sockeye.TCPInfo) {
-	c.h.now = now
+	c.h.at(now)
+	now = c.h.now
 	ago := func(at Time) Time {
 		if at == 0 {
 			return 0

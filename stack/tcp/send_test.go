@@ -3,10 +3,12 @@ package tcp_test
 import (
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 func TestRetransmission(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "the timeout doubles and the connection ends after tcp_retries2", open: "mss 1460", script: `
@@ -99,6 +101,7 @@ func TestRetransmission(t *testing.T) {
 }
 
 func TestNagle(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "a small segment in flight holds back another", open: "mss 1000", script: `
@@ -159,6 +162,7 @@ func TestNagle(t *testing.T) {
 }
 
 func TestWindow(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "a zero window is probed, ever more slowly", open: "mss 1000", win: 1000, script: `

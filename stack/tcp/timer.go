@@ -47,7 +47,7 @@ func earliest(a, b Time) Time {
 
 // Timeout does what is due at now. It may be called early, and does nothing then.
 func (c *Conn) Timeout(now Time) {
-	c.h.now = now
+	c.h.at(now)
 	if c.delackAt != 0 && c.delackAt <= now {
 		c.delackTimeout()
 	}
@@ -303,7 +303,7 @@ func (c *Conn) sendProbe(seq Seq) {
 
 // SetKeepAlive is SO_KEEPALIVE.
 func (c *Conn) SetKeepAlive(now Time, on bool) {
-	c.h.now = now
+	c.h.at(now)
 	was := c.cfg.KeepAlive
 	c.cfg.KeepAlive = on
 	switch {
@@ -317,7 +317,7 @@ func (c *Conn) SetKeepAlive(now Time, on bool) {
 
 // SetKeepIdle is TCP_KEEPIDLE.
 func (c *Conn) SetKeepIdle(now, d Time) {
-	c.h.now = now
+	c.h.at(now)
 	c.cfg.KeepIdle = d
 	if c.cfg.KeepAlive && !c.in(states(Closed, Listen, SynSent)) && !c.is(orphaned) {
 		c.keepAt = now + max(c.keepIdle()-c.quiet(), 1)

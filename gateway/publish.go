@@ -1,0 +1,41 @@
+package gateway
+
+import (
+	"context"
+	"net/netip"
+
+	"sockeye"
+	"sockeye/relay"
+)
+
+// Publish relays what comes to a bound socket of another host, listening or of SOCK_DGRAM, to an
+// address inside, until Close. The socket is the gateway's from here on. Who is called inside sees the
+// gateway's own address.
+func (g *Gateway) Publish(s *sockeye.Socket, to netip.AddrPort) {
+	protocol := "udp"
+	typ, err := sockeye.SO_TYPE.Get(s)
+	if typ == sockeye.SOCK_STREAM {
+		protocol = "tcp"
+	}
+	dial := func(ctx context.Context) (*sockeye.Socket, error) {
+		c, err := g.inside.Socket(familyOf(to.Addr()), typ, 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.WithContext(ctx).Connect(sockeye.SockaddrInet(to)); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return c, nil
+	}
+	g.run(func() {
+		if err == nil {
+			err = relay.Serve(g.ctx, s, dial, func(e relay.Event) {
+				g.Log(Event{Protocol: protocol, From: e.Peer.AddrPort(), To: to, Opened: e.Opened, Sent: e.Sent, Received: e.Received, Err: e.Err})
+			})
+		}
+		if err != nil {
+			g.Log(Event{Protocol: protocol, To: to, Err: err})
+		}
+	})
+}
