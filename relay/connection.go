@@ -40,29 +40,60 @@ func serveConnections(ctx context.Context, s *sockeye.Socket, typ sockeye.Type, 
 // goroutine.
 func (all *connections) serve(ctx context.Context, peer *sockeye.Socket, from sockeye.Sockaddr, l *loop) {
 	all.relayed.Add(1)
-	c := &connection{all: all, ctx: ctx, loop: l, peer: peer, event: Event{Peer: from}}
+	c := &connection{owner: all, ctx: ctx, peer: peer, event: Event{Peer: from}}
 	if l != nil && all.to.DialNow != nil {
 		if c.target = all.to.DialNow(); c.target != nil {
-			c.open()
+			all.open(c, l)
 			return
 		}
 	}
-	all.Go(c.dial)
+	all.Go(func() { all.dial(c, l) })
 }
 
-func (c *connection) dial() {
+func (all *connections) dial(c *connection, l *loop) {
 	var err error
-	c.target, err = c.all.to.Dial(c.ctx)
+	c.target, err = all.to.Dial(c.ctx)
 	if accept.Starved(err) {
-		c.all.relayed.Add(-1)
-		c.target, err = c.all.dialStarved(c.ctx, c.peer)
+		all.relayed.Add(-1)
+		c.target, err = all.dialStarved(c.ctx, c.peer)
 	}
 	if err != nil {
 		abort(c.ctx, c.peer)
-		c.close(err)
+		c.fail(err)
+		all.close(c)
 		return
 	}
-	c.open()
+	all.open(c, l)
+}
+
+// open begins to relay a connection whose target is there.
+func (all *connections) open(c *connection, l *loop) {
+	if typ := c.target.Type(); typ != sockeye.SOCK_STREAM && typ != sockeye.SOCK_SEQPACKET {
+		c.fail(fmt.Errorf("relay: the target's socket is of %v: want SOCK_STREAM or SOCK_SEQPACKET", typ))
+		all.close(c)
+		return
+	}
+	c.join()
+	if all.log != nil {
+		c.event.Target, _ = c.target.Getpeername()
+		c.event.Opened = true
+		all.log(c.event)
+	}
+	l.take(c)
+}
+
+// close ends a connection.
+func (all *connections) close(c *connection) {
+	if c.target != nil {
+		c.target.Close()
+	}
+	all.relayed.Add(-1)
+	if all.log != nil {
+		ev := c.event
+		ev.Opened, ev.Sent, ev.Received, ev.Err = false, c.pipes[0].total, c.pipes[1].total, c.cause()
+		all.log(ev)
+	}
+	all.End(c.peer)
 }
 
 // patience is how long a connection whose turn it is waits for a descriptor.
@@ -99,9 +130,8 @@ func (all *connections) dialStarved(ctx context.Context, peer *sockeye.Socket) (
 
 // A connection is relayed by a loop or, if that can't, by two goroutines.
 type connection struct {
-	all          *connections
+	owner        owner
 	ctx          context.Context
-	loop         *loop // or nil
 	peer, target *sockeye.Socket
 	pipes        [2]pipe // from the peer, and from the target
 	event        Event
@@ -115,21 +145,18 @@ type connection struct {
 	left bool       // the loop has nothing to do with it
 }
 
-// open makes the connection's pipes.
-func (c *connection) open() {
-	typ := c.target.Type()
-	if typ != sockeye.SOCK_STREAM && typ != sockeye.SOCK_SEQPACKET {
-		c.close(fmt.Errorf("relay: the target's socket is of %v: want SOCK_STREAM or SOCK_SEQPACKET", typ))
-		return
-	}
-	peer, target := end{c.peer, c.all.typ}, end{c.target, typ}
+// An owner is who a connection is relayed for.
+type owner interface {
+	// Go runs f in a goroutine.
+	Go(f func())
+	// close is called when both pipes have ended.
+	close(c *connection)
+}
+
+// join makes the pipes between the peer and the target.
+func (c *connection) join() {
+	peer, target := end{c.peer, c.peer.Type()}, end{c.target, c.target.Type()}
 	c.pipes = [2]pipe{{c: c, src: peer, dst: target}, {c: c, src: target, dst: peer}}
-	if c.all.log != nil {
-		c.event.Target, _ = c.target.Getpeername()
-		c.event.Opened = true
-		c.all.log(c.event)
-	}
-	c.loop.take(c)
 }
 
 // leave gives what has not ended to goroutines.
@@ -137,26 +164,17 @@ func (c *connection) leave() {
 	c.left = true
 	for i := range c.pipes {
 		if p := &c.pipes[i]; !p.ended {
-			c.all.Go(p.run)
+			c.owner.Go(p.run)
 		}
 	}
 }
 
-// close ends the connection.
-func (c *connection) close(err error) {
-	if c.target != nil {
-		c.target.Close()
+// cause is why the connection is broken; nil: it isn't.
+func (c *connection) cause() error {
+	if c.err != nil && c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
 	}
-	c.all.relayed.Add(-1)
-	if c.all.log != nil {
-		if err != nil && c.ctx.Err() != nil {
-			err = context.Cause(c.ctx)
-		}
-		ev := c.event
-		ev.Opened, ev.Sent, ev.Received, ev.Err = false, c.pipes[0].total, c.pipes[1].total, err
-		c.all.log(ev)
-	}
-	c.all.End(c.peer)
+	return c.err
 }
 
 // fail notes why the connection is broken, unless it was before.
@@ -185,7 +203,7 @@ func (p *pipe) end(err error, mayBeReset bool) {
 		// What dst sent before is still to be delivered: the other pipe finds its
 		// end.
 	default:
-		c.all.Go(func() { // it may have to wait
+		c.owner.Go(func() { // it may have to wait
 			abort(c.ctx, p.dst.Socket)
 			abort(c.ctx, p.src.Socket)
 			p.close()
@@ -198,7 +216,7 @@ func (p *pipe) end(err error, mayBeReset bool) {
 // close ends the connection after its second pipe.
 func (p *pipe) close() {
 	if c := p.c; c.closed.Add(1) == 2 {
-		c.close(c.err)
+		c.owner.close(c)
 	}
 }
 

@@ -118,7 +118,7 @@ func (l *loop) work(p *pipe, events sockeye.Events) {
 func (l *loop) take(c *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l == nil || c.target.Type() != sockeye.SOCK_STREAM || !l.begin(c) {
+	if l == nil || c.target.Type() != sockeye.SOCK_STREAM || c.target.Host() != c.peer.Host() || !l.begin(c) {
 		c.leave()
 	}
 }
