@@ -16,8 +16,9 @@ var modes map[string]func(ctx context.Context, args []string) error
 
 func init() {
 	modes = map[string]func(context.Context, []string) error{
-		"load":  runLoad,
-		"serve": runServer,
+		"load":   runLoad,
+		"serve":  runServer,
+		"behind": runBehind,
 	}
 }
 
@@ -33,6 +34,9 @@ var loads = map[string]load{
 	"udp-1400":     byLibrary(library{netDatagrams(1400), sockDatagrams(1400)}),
 	"tun-rx":       behindDevice(),
 	"tun-tx":       behindDevice("-R"),
+	"iperf3":       iperfClient(),
+	"iperf3-R":     iperfClient("-R"),
+	"turns":        turns,
 	"connections":  exchanges,
 	"closes":       closes,
 	"echo-32":      echoWindow,
