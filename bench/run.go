@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +23,9 @@ import (
 // and slirp4netns. The machine is a network namespace of the load's own, and the program reaches the
 // machine's loopback at an address that each gateway has for it.
 
-// behindGateway measures what a load does behind a peer's gateway, with a server of the machine.
-func behindGateway(server, inner string, mtu int) func(context.Context, string, options) (map[string]float64, error) {
+// behindGateway measures what a load does behind a peer's gateway, with a server of the machine. The flags are
+// those of sockeye run.
+func behindGateway(server, inner string, mtu int, flags ...string) func(context.Context, string, options) (map[string]float64, error) {
 	return func(ctx context.Context, peer string, o options) (map[string]float64, error) {
 		if peer == ours {
 			program, err := theCommand(ctx, o)
@@ -36,7 +38,8 @@ func behindGateway(server, inner string, mtu int) func(context.Context, string, 
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.CommandContext(ctx, self, "behind", peer, server, inner, strconv.Itoa(mtu), o.duration.String())
+		args := append([]string{"behind", peer, server, inner, strconv.Itoa(mtu), o.duration.String()}, flags...)
+		cmd := exec.CommandContext(ctx, self, args...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 		return printed(cmd)
 	}
@@ -63,10 +66,10 @@ func theCommand(ctx context.Context, o options) (string, error) {
 	return built.path, built.err
 }
 
-// runBehind is "behind PEER SERVER LOAD MTU DURATION", in a network namespace of its own: PEER is a name, or
+// runBehind is "behind PEER SERVER LOAD MTU DURATION [FLAGS]", in a network namespace of its own: PEER is a name, or
 // the path of the command sockeye.
 func runBehind(_ context.Context, args []string) error {
-	if len(args) != 5 {
+	if len(args) < 5 {
 		return fmt.Errorf("behind %s: want PEER SERVER LOAD MTU DURATION", strings.Join(args, " "))
 	}
 	peer, server, inner, mtu, d := args[0], args[1], args[2], args[3], args[4]
@@ -110,7 +113,7 @@ func runBehind(_ context.Context, args []string) error {
 		defer end()
 		line = append(enter, work("10.0.2.2")...)
 	default:
-		line = append([]string{peer, "run", "--host-loopback", "--mtu", mtu, "--"}, work("198.18.0.3")...)
+		line = slices.Concat([]string{peer, "run", "--host-loopback", "--mtu", mtu}, args[5:], []string{"--"}, work("198.18.0.3"))
 	}
 	v, err := printed(exec.Command(line[0], line[1:]...))
 	if err != nil {
