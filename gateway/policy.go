@@ -87,7 +87,7 @@ func (g *Gateway) learnPolicy() {
 		}
 	}
 	var asking sync.WaitGroup
-	for _, name := range slices.Sorted(maps.Keys(g.names.of)) { // answers change the map
+	for _, name := range slices.Collect(maps.Keys(g.names.of)) { // the answers change the map
 		for _, typ := range []queryType{queryA, queryAAAA} {
 			asking.Go(func() {
 				ctx, cancel := context.WithTimeout(g.ctx, 2*nameTimeout)
