@@ -5,6 +5,7 @@ import (
 	"slices"
 	"syscall"
 
+	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
@@ -38,7 +39,7 @@ type segmentTaker interface {
 	// take handles a segment, and its payload.
 	take(h *header, g *tcp.Segment)
 	// info is what ss(8) shows of it.
-	info() SocketInfo
+	info() sock.SocketInfo
 	// forget ends it without a word to the peer.
 	forget()
 }

@@ -219,10 +219,13 @@ func (s *Socket) connectDatagram(sa sockeye.Sockaddr) error {
 	s.peer = other
 	s.state = closed
 	if other != nil {
-		s.state = established
+		s.state, other.state = established, established
 	}
 	if old != nil && old != other {
 		s.disconnected(old)
+		if old.peer == nil {
+			old.state = closed
+		}
 	}
 	s.WakeAll()
 	return nil
