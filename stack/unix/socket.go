@@ -32,7 +32,7 @@ type Socket struct {
 
 	backlog int
 	embryos []*Socket // connections that wait for accept; a listening socket's queue
-	embryo  bool      // it never was accepted
+	embryo  bool      // it waits for accept itself
 
 	blocked []*Socket // sockets that wait for room in this one's queue
 
@@ -130,6 +130,7 @@ func (s *Socket) Accept() (sock.File, sockeye.Sockaddr, error) {
 		return nil, sockeye.Sockaddr{}, syscall.EAGAIN
 	}
 	conn := s.embryos[0]
+	conn.embryo = false
 	s.embryos = s.embryos[1:]
 	s.unblock()
 	var from sockeye.Sockaddr
@@ -187,7 +188,7 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 		return err
 	}
 	conn.Opt.PassCred, conn.Opt.PassSec = l.Opt.PassCred, l.Opt.PassSec
-	conn.name = l.name
+	conn.name, conn.embryo = l.name, true
 	conn.join(s)
 	s.peerCred = l.peerCred
 	l.embryos = append(l.embryos, conn)
@@ -266,6 +267,12 @@ func (s *Socket) Shutdown(how sockeye.How) error {
 	return nil
 }
 
+// unread tells whether there is a message that nobody read. An empty one in front, such as the
+// place of an urgent byte, is none.
+func (s *Socket) unread() bool {
+	return len(s.queue) > 1 || len(s.queue) == 1 && len(s.queue[0].rest()) > 0
+}
+
 // Release is unix_release_sock: the last close. Data that nobody read turns the
 // end of the stream into a reset.
 func (s *Socket) Release() {
@@ -275,7 +282,7 @@ func (s *Socket) Release() {
 	if p := s.peer; p != nil {
 		if s.connectionOriented() {
 			p.Shut = sock.RcvShutdown | sock.SendShutdown
-			if len(s.queue) > 0 || s.embryo {
+			if s.unread() || s.embryo {
 				p.Err = syscall.ECONNRESET
 			}
 		}
@@ -284,7 +291,6 @@ func (s *Socket) Release() {
 	}
 	s.state = closed
 	for _, e := range s.embryos {
-		e.embryo = true
 		e.Release()
 	}
 	s.embryos = nil
