@@ -17,7 +17,8 @@ type header struct {
 	flow     uint32 // IPv6's flow label
 	df       bool
 	options  []byte // IPv4's
-	iface    *Iface // that it came in through
+	iface    *Iface // that it came in through, or is taken to
+	link     *Iface // that it did come in through
 	cast     cast
 	toMany   bool // the link carried it to more than this host
 	fragSize int  // of the largest fragment that it came in; 0: it was whole
@@ -70,9 +71,12 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 	s.host.Pending = true
+	p.Via = int32(w.via)
 	if w.loops {
 		q := p.Clone()
-		q.Sum = packet.SumGood
+		if q.Sum == packet.SumUnknown {
+			q.Sum = packet.SumGood
+		}
 		s.loop.Do(w.iface, q)
 	}
 	if h.ttl == 0 && w.cast == multicast { // it does not leave the host
@@ -103,7 +107,7 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 func (s *Stack) input(i *Iface, p *packet.Packet, toMany bool) {
 	s.Counters.IPInReceives++
 	h := &s.in
-	*h = header{iface: i, toMany: toMany}
+	*h = header{iface: i, link: i, toMany: toMany}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:
@@ -228,7 +232,20 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 		if h.iface.member(h.dst) {
 			return true
 		}
-	case h.cast == broadcast, near != nil, lo:
+	case h.cast == broadcast:
+		return true
+	case near != nil:
+		// What comes from the host itself counts as coming by the interface that has the address
+		// (rt_iif of ip_route_output_key_hash_rcu, ip6_rcv_core), or in IPv4 by that which its sender
+		// asked for.
+		switch {
+		case lo && p.Via != 0 && h.dst.Is4():
+			h.iface = s.Iface(int(p.Via))
+		case lo:
+			h.iface = near
+		}
+		return true
+	case lo: // where everything is the host's, whoever has the address
 		return true
 	case s.Sysctl.Forwarding:
 		s.forward(p, h)

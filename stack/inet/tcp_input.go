@@ -8,6 +8,7 @@ import (
 	"sockeye"
 	"sockeye/event"
 	"sockeye/packet"
+	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
@@ -21,12 +22,22 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 		return
 	}
 	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
-	if to := l.flows[f]; to != nil {
+	to := l.flows[f]
+	if t, ok := to.(*TCP); ok && t.claim.ifindex != 0 && t.claim.ifindex != h.iface.Index {
+		to = nil // it was bound to another interface since
+	}
+	if to != nil {
 		to.take(h, g)
 		return
 	}
 	if to := pick(s, l.listeners[g.DstPort], h, g.SrcPort, g.DstPort); to != nil {
 		to.called(f, h, g)
+		return
+	}
+	// Linux looks for ::1 on the interface whose address was called, and finds no way
+	// (tcp_v6_send_response).
+	if !h.src.Is4() && h.src.IsLoopback() && h.dst != h.src {
+		g.Payload.Release()
 		return
 	}
 	l.host.Reset(s.now(), g)
@@ -89,7 +100,11 @@ func (t *TCP) take(h *header, g *tcp.Segment) {
 		t.stamp = time.Now().UnixNano()
 	}
 	now := t.stack.now()
+	was := t.conn.State()
 	t.conn.Input(now, g)
+	if was == tcp.SynReceived && t.Shut&sock.SendShutdown != 0 && t.conn.State() == tcp.Established {
+		t.conn.CloseWrite(now) // it was shut down before a simultaneous open
+	}
 	t.settle(now)
 }
 

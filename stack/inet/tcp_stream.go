@@ -28,10 +28,15 @@ func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	n := m.Len()
 	for _, b := range skip(m.Buffers, m.N) {
 		var how tcp.WriteFlags
-		if flags&sockeye.MSG_MORE != 0 || m.N+len(b) < n {
+		last := m.N+len(b) == n
+		if flags&sockeye.MSG_MORE != 0 || !last {
 			how = tcp.More
-		} else if flags&sockeye.MSG_OOB != 0 && len(b) > 0 {
-			how = tcp.Urgent
+		}
+		if flags&sockeye.MSG_OOB != 0 && last && len(b) > 0 {
+			how |= tcp.Urgent
+		}
+		if flags&sockeye.MSG_EOR != 0 && last {
+			how |= tcp.Record
 		}
 		k := t.write(now, b, how)
 		if m.N += k; k < len(b) {
@@ -151,7 +156,7 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if t.conn == c {
 		t.settle(now)
 	}
-	if m.N == 0 && (m.Len() > 0 || c.Unread() == 0) {
+	if m.N == 0 && (m.Len() > 0 || !c.HasData()) {
 		return t.nothing()
 	}
 	if t.Opt.PeekOff >= 0 {
@@ -223,7 +228,9 @@ func (t *TCP) recvUrgent(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	m.Flags |= sockeye.MSG_OOB
 	for _, to := range m.Buffers {
 		if len(to) > 0 {
-			to[0], m.N = b, 1
+			if m.N = 1; flags&sockeye.MSG_TRUNC == 0 {
+				to[0] = b
+			}
 			return nil
 		}
 	}
@@ -266,7 +273,7 @@ func (t *TCP) Ioctl(req uint) (int, error) {
 	case state == tcp.SynSent || state == tcp.SynReceived:
 		return 0, nil
 	case req == siocinq:
-		return t.conn.Unread(), nil
+		return t.conn.Inq(), nil
 	}
 	unacked, unsent := t.conn.Unsent()
 	if req == siocoutqnsd {

@@ -29,7 +29,7 @@ func (s *Stack) OpenUDP(family sockeye.Family) *UDP {
 }
 
 // Bind is bind(2).
-func (u *UDP) Bind(sa sockeye.Sockaddr) error { return bindPort(u, &u.base, u.stack.udp, sa) }
+func (u *UDP) Bind(sa sockeye.Sockaddr) error { return bindPort(u, &u.base, u.stack.udp, sa, false) }
 
 // Connect is connect(2).
 func (u *UDP) Connect(sa sockeye.Sockaddr) error {
@@ -45,7 +45,7 @@ func (u *UDP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 func (u *UDP) Ready() sockeye.Events { return u.ready() }
 
 // Ioctl is udp_ioctl.
-func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, u.unsent()) }
+func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, waiting(u.pending)) }
 
 // Release is the last close.
 func (u *UDP) Release() {

@@ -18,7 +18,14 @@ func (s *Stack) udpInput(p *packet.Packet, h *header) {
 		s.udpToMany(p, h, u)
 		return
 	}
+	bare := p.Sum != packet.SumPartial && !h.dst.Is4() && noChecksum(p)
 	to := s.udpFind(h, u)
+	if bare && (to == nil || !to.noSum6[1]) {
+		s.Counters.UDPInErrors++
+		s.Counters.UDPInCsumErrors++
+		p.Release()
+		return
+	}
 	if to == nil {
 		s.Counters.UDPNoPorts++
 		s.sendError(p, h, portUnreachable)
@@ -48,12 +55,18 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 	return wire.UDP{SrcPort: uint16(b[0])<<8 | uint16(b[1]), DstPort: uint16(b[2])<<8 | uint16(b[3])}, true
 }
 
-// udpSum checks the checksum; zero is none, which IPv4 allows.
-func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
+// noChecksum tells a datagram without one.
+func noChecksum(p *packet.Packet) bool {
 	b := p.Header()
-	if b[wire.UDPChecksumOffset] == 0 && b[wire.UDPChecksumOffset+1] == 0 {
-		return h.dst.Is4()
+	return b[wire.UDPChecksumOffset] == 0 && b[wire.UDPChecksumOffset+1] == 0
+}
+
+// udpSum checks the checksum. None at all is well with IPv4, and up to the socket with IPv6 (RFC 6935).
+func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
+	if noChecksum(p) {
+		return true
 	}
+	b := p.Header()
 	sum := wire.PseudoSum(h.src, h.dst, wire.IPPROTO_UDP, n).Add(b)
 	at := len(b)
 	for _, sl := range p.Payload {
@@ -70,9 +83,10 @@ func (s *Stack) udpFind(h *header, u wire.UDP) *UDP {
 
 // udpToMany hands a multicast or broadcast datagram to every socket that takes it.
 func (s *Stack) udpToMany(p *packet.Packet, h *header, u wire.UDP) {
+	bare := p.Sum != packet.SumPartial && !h.dst.Is4() && noChecksum(p)
 	p.Pull(wire.UDPLen)
 	for _, to := range s.udp[u.DstPort] {
-		if to.takes(h, u.SrcPort) > 0 && (h.cast != multicast || to.allows(h)) {
+		if (!bare || to.noSum6[1]) && to.takes(h, u.SrcPort) > 0 && (h.cast != multicast || to.allows(h)) {
 			to.take(p.Clone(), h, u)
 		}
 	}

@@ -23,6 +23,19 @@ func (c *Conn) Unread() int {
 	return n
 }
 
+// HasData tells whether there is anything to read, be it the urgent octet alone.
+func (c *Conn) HasData() bool { return c.unread() > 0 }
+
+// Inq is what SIOCINQ gives: Unread, up to the urgent octet if that is ahead (tcp_inq).
+func (c *Conn) Inq() int {
+	if n := c.unread(); c.is(urgPending) && !c.cfg.OOBInline {
+		if d := c.rcvUp.Diff(c.copied); d >= 0 && d < n {
+			return d
+		}
+	}
+	return c.Unread()
+}
+
 // Unsent is what SIOCOUTQ and SIOCOUTQNSD give: bytes not acknowledged, and not sent. The FIN counts.
 func (c *Conn) Unsent() (unacked, unsent int) {
 	end := c.writeSeq

@@ -14,6 +14,7 @@ type WriteFlags uint8
 const (
 	More   WriteFlags = 1 << iota // MSG_MORE: hold a partial segment back
 	Urgent                        // MSG_OOB: the last byte is urgent
+	Record                        // MSG_EOR: what follows is not put into one segment with this
 )
 
 // Room is how many bytes Write takes now.
@@ -140,6 +141,9 @@ func (c *Conn) written(flags WriteFlags) {
 	c.set(moreComing, flags&More != 0)
 	c.transmit(false)
 	c.set(moreComing, false)
+	if flags&Record != 0 {
+		c.recordEnd = c.writeSeq
+	}
 	c.armProbe()
 }
 
