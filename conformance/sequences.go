@@ -394,11 +394,23 @@ var tcpSequences = []script{
 		x.getpeername(c)
 		x.get(c, SO_PEERNAME)
 	}},
+	{"TCP_INQ at the end", func(x *calls, k kind) {
+		c, a := x.connection(k)
+		x.setInt(c, TCP_INQ, 1)
+		x.send(a, "abcd", 0)
+		x.close(a)
+		x.awaitQuietly(c, POLLRDHUP)
+		x.recvmsg(c, room(2, 64), 0)
+		x.recvmsg(c, room(9, 64), 0)
+		x.recvmsg(c, room(9, 64), 0)
+	}},
 	{"TCP_NOTSENT_LOWAT after AF_UNSPEC", func(x *calls, k kind) {
 		c := x.opened(k)
 		x.connect(c, Sockaddr{})
 		x.ready(c)
 		x.setInt(c, TCP_NOTSENT_LOWAT, 2)
+		x.ready(c)
+		x.shutdown(c, SHUT_RDWR)
 		x.ready(c)
 	}},
 	{"TCP_FASTOPEN_CONNECT of a listener", func(x *calls, k kind) {

@@ -383,7 +383,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 	switch {
 	case t.conn == nil:
 		// What AF_UNSPEC ended counts as not sent (tcp_stream_memory_free).
-		if most := int(t.cfg.NotsentLowat); most == 0 || 2*t.stale < most {
+		if most := int(t.cfg.NotsentLowat); most == 0 || 2*t.stale < most || shut&sock.SendShutdown != 0 {
 			e |= out
 		}
 	case state != tcp.SynSent && (state != tcp.SynReceived || t.early):

@@ -157,7 +157,9 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		t.settle(now)
 	}
 	if m.N == 0 && (m.Len() > 0 || !c.HasData()) {
-		return t.nothing()
+		if err := t.nothing(); err != nil {
+			return err
+		}
 	}
 	if t.Opt.PeekOff >= 0 {
 		if flags&sockeye.MSG_PEEK != 0 {
@@ -248,7 +250,7 @@ func (t *TCP) tell(m *sockeye.Message, conn *tcp.Conn) {
 		t.TellTime(&c, time.Unix(0, t.stamp))
 	}
 	if t.opt.inq {
-		c.AddInt(sockeye.SOL_TCP, tcpCmInq, conn.Unread())
+		c.AddInt(sockeye.SOL_TCP, tcpCmInq, conn.InqHint())
 	}
 	c.Done()
 }

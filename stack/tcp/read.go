@@ -36,6 +36,15 @@ func (c *Conn) Inq() int {
 	return c.Unread()
 }
 
+// InqHint is what TCP_INQ tells: all that waits, and the FIN (tcp_inq_hint).
+func (c *Conn) InqHint() int {
+	n := c.unread()
+	if c.is(finReceived) {
+		n++
+	}
+	return n
+}
+
 // Unsent is what SIOCOUTQ and SIOCOUTQNSD give: bytes not acknowledged, and not sent. The FIN counts.
 func (c *Conn) Unsent() (unacked, unsent int) {
 	end := c.writeSeq
