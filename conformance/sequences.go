@@ -364,6 +364,22 @@ var tcpSequences = []script{
 		x.recv(c, 0, 0)
 		x.recv(c, 4, MSG_OOB|MSG_TRUNC)
 	}},
+	{"a peek with MSG_TRUNC ends at the urgent byte", func(x *calls, k kind) {
+		c, a := x.connection(k)
+		x.send(a, "abc", MSG_OOB)
+		x.send(a, "d", 0)
+		x.awaitInfo(c, func(t TCPInfo) bool { return t.BytesReceived == 4 })
+		x.recv(c, 9, MSG_PEEK|MSG_TRUNC)
+	}},
+	{"writable below half of TCP_NOTSENT_LOWAT", func(x *calls, k kind) {
+		c, _ := x.connection(k)
+		x.setInt(c, TCP_NOTSENT_LOWAT, 2)
+		x.setInt(c, TCP_CORK, 1)
+		x.send(c, "a", 0)
+		x.ready(c)
+		x.setInt(c, TCP_NOTSENT_LOWAT, 3)
+		x.ready(c)
+	}},
 	{"records go one by one", func(x *calls, k kind) {
 		c, a := x.connection(k)
 		x.send(a, "first", MSG_EOR|MSG_MORE)

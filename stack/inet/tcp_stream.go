@@ -179,7 +179,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 	case flags&sockeye.MSG_PEEK != 0:
 		off := max(0, t.Opt.PeekOff) + before
 		if flags&sockeye.MSG_TRUNC != 0 {
-			return min(len(b), max(0, c.Unread()-off))
+			return c.PeekLen(len(b), off)
 		}
 		n, _ = c.Peek(b, off)
 	case flags&sockeye.MSG_TRUNC != 0:

@@ -190,18 +190,21 @@ func (u *UDP) fits(n int, to *outgoing) error {
 func (u *UDP) push(p *packet.Packet) error {
 	to := &u.to
 	n := packet.Len(p.Payload)
-	if g := to.segment; g != 0 && n > g {
-		if (n+g-1)/g > maxSegments || to.h.len()+wire.UDPLen+g > to.w.mtu || u.Opt.NoCheck {
+	bare := u.Opt.NoCheck && to.h.dst.Is4() || u.noSum6[0] && !to.h.dst.Is4() // of checksums
+	if g := to.segment; g != 0 {
+		if (n+g-1)/g > maxSegments || to.h.len()+wire.UDPLen+g > to.w.mtu || bare {
 			p.Release()
 			return syscall.EINVAL
 		}
-		p.GSO.Size = g
+		if n > g {
+			p.GSO.Size = g
+		}
 	}
 	h := to.h
 	h.df = u.dontFragment(p, to)
 	wire.UDP{SrcPort: u.claim.port, DstPort: to.port}.Put(p.Push(wire.UDPLen), n)
-	if u.Opt.NoCheck && h.dst.Is4() || u.noSum6[0] && !h.dst.Is4() {
-		p.Sum = packet.SumGood // none at all
+	if bare {
+		p.Sum = packet.SumGood
 	}
 	u.stack.Counters.UDPOutDatagrams++
 	return u.stack.output(p, h, to.w)

@@ -143,6 +143,15 @@ func (c *Conn) Peek(p []byte, off int) (int, error) {
 	return got, nil
 }
 
+// PeekLen is how many bytes Peek would copy to n bytes.
+func (c *Conn) PeekLen(n, off int) int {
+	if off >= c.unread() {
+		return 0
+	}
+	skip, n := c.span(off, n)
+	return max(0, min(n, c.unread()-off-skip))
+}
+
 func (c *Conn) readErr() error {
 	if c.unread() > 0 {
 		return nil

@@ -26,13 +26,13 @@ func (c *Conn) Room() int {
 }
 
 // Writable tells whether a socket polls as writable: a third of the buffer is free, and what is not
-// sent yet is below TCP_NOTSENT_LOWAT.
+// sent yet is below half of TCP_NOTSENT_LOWAT (__sk_stream_is_writeable).
 func (c *Conn) Writable() bool {
 	if c.is(sndShutdown) || c.err != 0 {
 		return true
 	}
 	used := c.writeSeq.Diff(c.sndUna)
-	if !c.in(canSend) || 3*used >= 2*int(c.cfg.SndBuf) || c.unsent() >= c.notsentLowat() {
+	if !c.in(canSend) || 3*used >= 2*int(c.cfg.SndBuf) || 2*c.unsent() >= c.notsentLowat() {
 		c.flags |= wantSpace
 		return false
 	}
@@ -191,7 +191,7 @@ func (c *Conn) dropAcked() {
 	}
 	if c.is(wantSpace) {
 		c.growSendBuffer()
-		if used := c.writeSeq.Diff(c.sndUna); 3*used < 2*int(c.cfg.SndBuf) && c.unsent() < c.notsentLowat() {
+		if used := c.writeSeq.Diff(c.sndUna); 3*used < 2*int(c.cfg.SndBuf) && 2*c.unsent() < c.notsentLowat() {
 			c.flags &^= wantSpace
 			c.events |= EventWritable
 		}
