@@ -113,6 +113,7 @@ func groups() []group {
 		{"raw", raws()},
 		{"urgent", urgents()},
 		{"wait", waits()},
+		{"sequences", sequences()},
 	}
 }
 
