@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -51,7 +52,7 @@ func openEnds(peer string, m medium) (ends, error) {
 	return nil, fmt.Errorf("no peer is called %q", peer)
 }
 
-// StackEnds are this project's hosts in Go.
+// StackEnds are this project's hosts in Go. Keepalive is off, as it is with gVisor's adapters.
 type stackEnds struct {
 	client, server *sockeye.Host
 	at             string
@@ -71,11 +72,20 @@ func openStack(m medium) ends {
 	return &stackEnds{host(a, "10.0.0.1/24"), host(b, "10.0.0.2/24"), "10.0.0.2:0"}
 }
 
-func (e *stackEnds) Listen() (net.Listener, error) { return e.server.Listen("tcp4", e.at) }
+func (e *stackEnds) Listen() (net.Listener, error) {
+	c := sockeye.ListenConfig{Host: e.server, KeepAlive: -1}
+	return c.Listen(context.Background(), "tcp4", e.at)
+}
+
+func (e *stackEnds) Dial(to net.Addr) (net.Conn, error) {
+	d := sockeye.Dialer{Host: e.client, KeepAlive: -1}
+	return d.DialContext(context.Background(), "tcp4", to.String())
+}
+
 func (e *stackEnds) ListenPacket() (net.PacketConn, error) {
 	return e.server.ListenPacket("udp4", e.at)
 }
-func (e *stackEnds) Dial(to net.Addr) (net.Conn, error) { return e.client.Dial("tcp4", to.String()) }
+
 func (e *stackEnds) DialPacket(to net.Addr) (net.Conn, error) {
 	return e.client.Dial("udp4", to.String())
 }

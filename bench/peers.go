@@ -187,7 +187,7 @@ func runIperf(ctx context.Context, at netip.AddrPort, flags []string, running []
 	if received.Bytes == 0 {
 		return nil, errors.New("iperf3 received nothing")
 	}
-	return map[string]float64{"Gbit/s": received.Bits / 1e9, "cpu-s/GB": used.Seconds() / (received.Bytes / 1e9)}, nil
+	return map[string]float64{"Gbit/s": received.Bits / 1e9, "Mbit/s": received.Bits / 1e6, "cpu-s/GB": used.Seconds() / (received.Bytes / 1e9)}, nil
 }
 
 // relayLoad works on a relay with a load of this program.

@@ -81,15 +81,15 @@ func runBehind(_ context.Context, args []string) error {
 	var p *process
 	var err error
 	if server == iperf {
-		p, err = start(iperf, "-s", "-p", strconv.Itoa(iperfPort))
+		p, err = start(iperf, "-s", "-p", strconv.Itoa(int(served.Port())))
 	} else {
-		p, err = startSelf("serve", server, netip.AddrPortFrom(netip.IPv4Unspecified(), iperfPort).String())
+		p, err = startSelf("serve", server, netip.AddrPortFrom(netip.IPv4Unspecified(), served.Port()).String())
 	}
 	if err != nil {
 		return err
 	}
 	defer p.stop()
-	if err := p.listens("tcp", iperfPort); err != nil {
+	if err := p.listens("tcp", int(served.Port())); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -97,7 +97,7 @@ func runBehind(_ context.Context, args []string) error {
 		return err
 	}
 	work := func(machine string) []string {
-		return []string{self, "load", inner, machine + ":" + strconv.Itoa(iperfPort), d}
+		return []string{self, "load", inner, machine + ":" + strconv.Itoa(int(served.Port())), d}
 	}
 	var line []string
 	switch peer {

@@ -66,9 +66,7 @@ func serveRelay(ctx context.Context, at, target string) error {
 	if err != nil {
 		return err
 	}
-	return relay.Serve(ctx, s, func(ctx context.Context) (*sockeye.Socket, error) {
-		return connect(ctx, sockeye.SockaddrInet(to))
-	}, nil)
+	return relay.Serve(ctx, s, relay.At(kernel.Host(), sockeye.SOCK_STREAM, sockeye.SockaddrInet(to)), nil)
 }
 
 func serveEcho(ctx context.Context, at, _ string) error {

@@ -20,68 +20,89 @@ import (
 	"sockeye/stack"
 )
 
-// iperf3 on the machine's kernel, against a host behind a TUN device and against another
-// kernel behind a veth pair, both in a network namespace of the load's own. The kernel's
-// side uses CUBIC, whatever the machine's default is.
+// iperf3 on the machine's kernel against what is behind a device of its own: a Go host or
+// another kernel, in network namespaces that end with the load. A kernel that sends uses
+// CUBIC, whatever the machine's default is.
 
-// The two ends of the device.
+// Other kernels that a load runs against.
+const (
+	veth  = "veth"  // at the other end of a veth pair
+	linux = "linux" // behind the same link as the Go host
+)
+
+// The addresses at the two ends of the device.
 var (
 	kernelEnd = netip.MustParsePrefix("10.9.0.1/24")
 	otherEnd  = netip.MustParsePrefix("10.9.0.2/24")
+	served    = netip.AddrPortFrom(otherEnd.Addr(), 5201)
 )
 
-const iperfPort = 5201
+// An opener puts an iperf3 server behind a new device of the thread's namespace.
+type opener func() (end func(), err error)
 
-// veth is the peer that is the kernel itself.
-const veth = "veth"
+var (
+	iperfServers = map[string]opener{
+		ours: openHost, veth: openVeth, gvisorTUN: openGVisorTUN, gvisorPacket: openGVisorPacket,
+	}
+	impairedServers = map[string]opener{ours: openImpairedHost, linux: openImpairedKernel}
+)
 
-// behindDevice is iperf3 with flags against the end of a device.
-func behindDevice(flags ...string) load {
+// behindDevice is iperf3 with flags against what peers open.
+func behindDevice(peers map[string]opener, flags ...string) load {
 	return func(peer string, d time.Duration) (map[string]float64, error) {
-		// The namespace is this thread's, and that of the programs that it starts.
-		runtime.LockOSThread()
-		if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-			return nil, fmt.Errorf("unshare(CLONE_NEWNET): %w: a network namespace takes root", err)
-		}
-		open := map[string]func() (func(), error){ours: openTUNHost, veth: openVeth}[peer]
+		open := peers[peer]
 		if open == nil {
 			return nil, fmt.Errorf("nothing behind a device is called %q", peer)
+		}
+		if err := newNamespace(); err != nil {
+			return nil, err
 		}
 		end, err := open()
 		if err != nil {
 			return nil, err
 		}
 		defer end()
-		at := netip.AddrPortFrom(otherEnd.Addr(), iperfPort)
-		return runIperf(context.Background(), at, append(flags, "-C", "cubic"), nil, d)
+		return runIperf(context.Background(), served, append(flags, "-C", "cubic"), nil, d)
 	}
 }
 
-// openTUNHost is a Go host with an iperf3 server, behind a TUN device.
-func openTUNHost() (end func(), err error) {
+// newNamespace takes the thread, and the programs that it starts, into a network namespace.
+// The goroutine stays on the thread.
+func newNamespace() error {
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("unshare(CLONE_NEWNET): %w: a network namespace takes root", err)
+	}
+	return nil
+}
+
+// openHost is a Go host behind a TUN device.
+func openHost() (end func(), err error) { return openHostBehind(link.Impairment{}) }
+
+func openHostBehind(bad link.Impairment) (end func(), err error) {
 	loop := event.New()
-	dev, err := link.OpenTUN(loop, link.TUNOptions{})
+	dev, err := openTUN(loop, kernelEnd)
 	if err != nil {
 		return nil, err
+	}
+	var port link.Port = dev
+	if bad.Seed != 0 {
+		if port, err = link.Impair(loop, dev, bad); err != nil {
+			return nil, err
+		}
 	}
 	h := stack.NewHost(stack.Config{Loop: loop, Interfaces: []stack.Interface{
-		{Name: "tun0", Port: dev, Addrs: []netip.Prefix{otherEnd}},
+		{Name: "tun0", Port: port, Addrs: []netip.Prefix{otherEnd}},
 	}})
-	end = func() {
-		h.Close()
-		loop.Close()
-	}
-	if err := configure(dev.Name()); err != nil {
-		end()
-		return nil, err
-	}
-	l, err := h.Sockets().Listen("tcp", netip.AddrPortFrom(otherEnd.Addr(), iperfPort).String())
+	l, err := h.Sockets().Listen("tcp", served.String())
 	if err != nil {
-		end()
 		return nil, err
 	}
 	go serveIperf(l)
-	return end, nil
+	return func() {
+		h.Close()
+		loop.Close()
+	}, nil
 }
 
 func serveIperf(l net.Listener) {
@@ -92,11 +113,20 @@ func serveIperf(l net.Listener) {
 	}
 }
 
-// configure gives a device the kernel's address, and turns it on.
-func configure(device string) error {
+// openTUN is a device that is up and has an address of the kernel's.
+func openTUN(loop *event.Loop, at netip.Prefix) (*link.TUN, error) {
+	dev, err := link.OpenTUN(loop, link.TUNOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return dev, configure("", dev.Name(), at)
+}
+
+// configure gives a device an address and turns it on. The commands begin with a prefix.
+func configure(prefix, device string, at netip.Prefix) error {
 	return shell(
-		fmt.Sprintf("ip addr add %v dev %s", kernelEnd, device),
-		"ip link set up dev "+device,
+		fmt.Sprintf("%sip addr add %v dev %s", prefix, at, device),
+		fmt.Sprintf("%sip link set up dev %s", prefix, device),
 	)
 }
 
@@ -111,10 +141,27 @@ func shell(commands ...string) error {
 	return nil
 }
 
-// openVeth is iperf3 itself in another namespace, at the other end of a veth pair.
+// openVeth is another kernel at the other end of a veth pair.
 func openVeth() (end func(), err error) {
-	server := exec.Command(iperf, "-s", "-1", "--forceflush", "-p", strconv.Itoa(iperfPort))
-	server.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	server, err := startIperf(syscall.CLONE_NEWNET)
+	if err != nil {
+		return nil, err
+	}
+	pid := strconv.Itoa(server.Process.Pid)
+	err = shell("ip link add veth0 type veth peer name veth1 netns " + pid)
+	if err == nil {
+		err = configure("nsenter -t "+pid+" -n ", "veth1", otherEnd)
+	}
+	if err == nil {
+		err = configure("", "veth0", kernelEnd)
+	}
+	return func() { stopIperf(server) }, err
+}
+
+// startIperf starts iperf3's own server, and waits until it listens.
+func startIperf(namespaces uintptr) (*exec.Cmd, error) {
+	server := exec.Command(iperf, "-s", "--forceflush", "-p", strconv.Itoa(int(served.Port())))
+	server.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: syscall.SIGKILL}
 	out, err := server.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -122,35 +169,18 @@ func openVeth() (end func(), err error) {
 	if err := server.Start(); err != nil {
 		return nil, err
 	}
-	end = func() {
-		server.Process.Kill()
-		server.Wait()
-	}
-	pid := strconv.Itoa(server.Process.Pid)
-	inside := "nsenter -t " + pid + " -n "
-	err = shell("ip link add veth0 type veth peer name veth1 netns "+pid,
-		fmt.Sprintf("%sip addr add %v dev veth1", inside, otherEnd), inside+"ip link set up dev veth1")
-	if err == nil {
-		err = configure("veth0")
-	}
-	if err == nil {
-		err = awaitLine(out, "Server listening")
-	}
-	if err != nil {
-		end()
-		return nil, err
-	}
-	return end, nil
-}
-
-// awaitLine reads until a line begins with a prefix, and passes over the rest.
-func awaitLine(out io.Reader, prefix string) error {
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if strings.HasPrefix(lines.Text(), prefix) {
+	const ready = "Server listening"
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), ready) {
 			go io.Copy(io.Discard, out)
-			return nil
+			return server, nil
 		}
 	}
-	return fmt.Errorf("%s ended before it said %q", iperf, prefix)
+	stopIperf(server)
+	return nil, fmt.Errorf("%s ended before it said %q", iperf, ready)
+}
+
+func stopIperf(server *exec.Cmd) {
+	server.Process.Kill()
+	server.Wait()
 }

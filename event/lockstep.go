@@ -35,6 +35,7 @@ type step struct {
 	handler Handler
 	arg     any
 	turn    chan struct{}
+	alike   bool // others of the same key are no ties
 }
 
 func (s *step) compare(t *step) int {
@@ -42,14 +43,14 @@ func (s *step) compare(t *step) int {
 		cmp.Compare(s.seq, t.seq))
 }
 
-// NewLockstep makes a loop for networks whose runs repeat, whatever the scheduler does: it
-// does one thing at a time, and before the next it waits until all goroutines of the
-// testing/synctest bubble do nothing but wait. What it wakes goroutines for
-// it does one by one, and what several left to it at one instant it takes in the order of their
-// keys. It is to be given [testing/synctest.Wait], which nobody else may call then, as there can
-// be one call of it at a time: tests call [Loop.Settle] in its place.
+// NewLockstep makes a loop in lockstep, for a network in a testing/synctest bubble whose runs
+// repeat; the package's documentation says what that means. It is to be given testing/synctest.Wait,
+// which nobody else may call then, as there can be one call of it at a time: tests call [Loop.Settle]
+// in its place.
 //
-// A loop in lockstep has a goroutine of its own, as long as there is something to do.
+// On other loops what a call sends over a link without delay has arrived when the call returns; in
+// lockstep it has when all goroutines wait. Calls that one goroutine makes at one instant on several sockets take effect
+// in the order of the sockets. The loop has a goroutine of its own as long as there is something to do.
 func NewLockstep(wait func()) *Loop {
 	l := New()
 	l.steps = &steps{settle: wait}
@@ -67,8 +68,8 @@ func (l *Loop) Join() uint32 {
 	return l.steps.members
 }
 
-// Orders tells whether what is done now is to be put in order: not by a handler that a loop
-// in lockstep calls, nor once the loop is closed.
+// Orders tells whether a loop in lockstep is to put in order what is done now. What a handler does
+// is in order already, and a closed loop has none.
 func (l *Loop) Orders() bool { return !l.steps.handling.Load() && !l.steps.closed.Load() }
 
 // Post leaves work to a loop in lockstep, to be done once all goroutines wait, in the order of the
@@ -77,20 +78,33 @@ func (l *Loop) Post(k Key, h Handler, arg any) {
 	l.add(&l.steps.posts, step{key: k, handler: h, arg: arg})
 }
 
-// Wake lets a loop in lockstep send to c, which has room for one, when all goroutines wait, and
-// there is nothing to do but such wake-ups, of which each is done when its turn comes.
-// A closed loop sends at once.
+// Wake lets a loop in lockstep send to c, which has room for one, once there is no work and no
+// event left at this instant. Wake-ups are done one by one, so that what one goroutine does comes
+// before the next is woken. A closed loop sends at once.
 func (l *Loop) Wake(k Key, c chan struct{}) {
 	if !l.add(&l.steps.wakes, step{key: k, turn: c}) {
 		give(c)
 	}
 }
 
-// Turn waits until all other goroutines wait, there is nothing else to do, and it is the
-// caller's turn among those who called Turn.
+// Turn waits until all other goroutines wait, nothing else is left to do at this instant, and it is
+// the caller's turn among those who called Turn. A handler, and who comes when the loop is closed,
+// need not wait.
 func (l *Loop) Turn(k Key) {
+	if l.steps.handling.Load() {
+		return
+	}
 	c := make(chan struct{}, 1)
 	if l.add(&l.steps.turns, step{key: k, turn: c}) {
+		<-c
+	}
+}
+
+// Rest is Turn for calls that are the same whoever makes them, such as those of several goroutines that
+// receive from one socket: they are no ties.
+func (l *Loop) Rest(k Key) {
+	c := make(chan struct{}, 1)
+	if l.add(&l.steps.turns, step{key: k, turn: c, alike: true}) {
 		<-c
 	}
 }
@@ -226,6 +240,9 @@ func take(list *[]step) step {
 
 // note notes a turn that somebody else waits for with the same key.
 func (s *steps) note(t *step) {
+	if t.alike {
+		return
+	}
 	for i := range s.turns {
 		if o := &s.turns[i]; o.round == t.round && o.key == t.key {
 			s.ties = append(s.ties, t.key.Name)

@@ -45,14 +45,14 @@ func (g *Gateway) openNames(at netip.Addr) error {
 		return err
 	}
 	g.run(func() {
-		relay.Serve(g.ctx, streams, func(ctx context.Context) (s *sockeye.Socket, err error) {
+		relay.Serve(g.ctx, streams, relay.Target{Dial: func(ctx context.Context) (s *sockeye.Socket, err error) {
 			for _, to := range g.Nameservers {
 				if s, err = g.dial(ctx, sockeye.SOCK_STREAM, to); err == nil {
 					return s, nil
 				}
 			}
 			return nil, err
-		}, nil)
+		}}, nil)
 	})
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/event"
 	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
@@ -26,23 +27,25 @@ type star struct {
 var ways = []struct {
 	name   string
 	faults link.Faults
+	loop   func(testing.TB) *event.Loop
 }{
-	{"50 ms away", link.Faults{Delay: 50 * time.Millisecond}},
-	{"50 ms away with loss", link.Faults{Delay: 50 * time.Millisecond, Loss: 0.02}},
+	{"50 ms away", link.Faults{Delay: 50 * time.Millisecond}, leak.Loop},
+	{"50 ms away with loss", link.Faults{Delay: 50 * time.Millisecond, Loss: 0.02}, leak.Loop},
+	{"50 ms away with loss in lockstep", link.Faults{Delay: 50 * time.Millisecond, Loss: 0.02},
+		func(testing.TB) *event.Loop { return event.NewLockstep(synctest.Wait) }},
 }
 
 // everyWay runs f in a bubble for each of the ways, with a star of so many clients.
 func everyWay(t *testing.T, clients int, f func(t *testing.T, s *star)) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { f(t, newStar(t, clients, way.faults)) })
+			synctest.Test(t, func(t *testing.T) { f(t, newStar(t, clients, way.loop(t), way.faults)) })
 		})
 	}
 }
 
 // newStar makes a star, which ends with the test.
-func newStar(t *testing.T, clients int, f link.Faults) *star {
-	loop := leak.Loop(t)
+func newStar(t *testing.T, clients int, loop *event.Loop, f link.Faults) *star {
 	ether := link.NewSwitch(loop, link.SwitchOptions{})
 	host := func(n int, name string, port link.Port) *stack.Host {
 		addr := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), 24)

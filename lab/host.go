@@ -15,12 +15,13 @@ import (
 
 // A Host is a host in pure Go with a name, which all others can look up.
 type Host struct {
-	net    *Network
-	name   string
-	number int
-	config HostConfig
-	plugs  []*plug // one for each link
-	routes []stack.Route
+	net      *Network
+	name     string
+	number   int
+	config   HostConfig
+	plugs    []*plug // one for each link
+	routes   []stack.Route
+	programs []func()
 
 	mu    sync.Mutex
 	stack *stack.Host
@@ -124,6 +125,17 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 // each call, to be shared by the clients of a program.
 func (h *Host) Transport() *http.Transport { return &http.Transport{DialContext: h.DialContext} }
 
+// Program makes f a program of the host: it is called, in a goroutine of its own, when the network comes
+// to life and whenever the host is restarted. It is to end when its sockets are closed by a crash.
+func (h *Host) Program(f func()) {
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	if h.net.running {
+		panic(fmt.Sprintf("lab: the program of host %s comes too late: the network is in use already", h.name))
+	}
+	h.programs = append(h.programs, f)
+}
+
 // Crash ends the host as pulling its plug does: its sockets vanish, calls that wait on them
 // give net.ErrClosed, and nothing tells its peers. They learn of it as in reality, by
 // timing out, or by a reset after Restart. A crashed host is left as it is.
@@ -161,6 +173,9 @@ func (h *Host) boot() {
 		c.Interfaces = append(c.Interfaces, stack.Interface{Name: fmt.Sprintf("eth%d", i), Port: p, Addrs: p.addrs})
 	}
 	h.stack = stack.NewHost(c)
+	for _, f := range h.programs {
+		go f()
+	}
 }
 
 // mix makes one seed of several numbers (SplitMix64's finaliser).

@@ -33,6 +33,7 @@ type Network struct {
 	owners   map[netip.Addr]*Host    // does not change once the network is running
 	parted   atomic.Pointer[map[pair]bool]
 	trace    trace
+	schedule Schedule // to play from the start
 }
 
 // SeedVariable is the environment variable that gives New its seed, to see again what
@@ -90,12 +91,14 @@ type Config struct {
 	// Lockstep is testing/synctest.Wait for a network in a bubble whose runs repeat; nil: the
 	// order of what happens at one instant is the scheduler's.
 	Lockstep func()
+
+	schedule Schedule
 }
 
 // Open makes an empty network. It is to be closed.
 func Open(c Config) *Network {
 	n := &Network{
-		seed: c.Seed, begun: time.Now(),
+		seed: c.Seed, begun: time.Now(), schedule: c.schedule,
 		taken: make(map[string]bool), names: make(map[string][]netip.Addr),
 		owners: make(map[netip.Addr]*Host),
 	}

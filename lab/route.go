@@ -25,6 +25,7 @@ func (n *Network) start() {
 	for _, h := range n.hosts {
 		h.boot()
 	}
+	n.play(n.schedule)
 }
 
 // everywhere is the default route of each version.

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -273,6 +274,26 @@ func TestRateLimitsHoldChallengesBack(t *testing.T) {
 		}
 		if n := len(a.heard()); n != 100 {
 			t.Errorf("%d challenges were sent in one second", n)
+		}
+	})
+}
+
+func TestErrorsToAllHostsAreLimited(t *testing.T) {
+	leak.Check(t)
+	flooded(t, needs{}, func(t *testing.T, a *assault, _ int) {
+		sent := func() int {
+			for i := range 100 {
+				src := fmt.Sprint("10.0.0.", 100+i)
+				a.send(ip4(17, datagram(src, "10.0.0.1", 8, "x"), from4(src)))
+			}
+			return len(a.heard())
+		}
+		if n, c := sent(), a.stack.Counters(); n != 50 || c.ICMP.OutRateLimitGlobal != 50 {
+			t.Errorf("%d errors were sent, %d held back", n, c.ICMP.OutRateLimitGlobal)
+		}
+		time.Sleep(20 * time.Millisecond) // icmp_msgs_per_sec gives 20
+		if n := sent(); n != 20 {
+			t.Errorf("%d errors were sent 20 ms later", n)
 		}
 	})
 }

@@ -83,9 +83,6 @@ func NewHost(c Config) *Host {
 // a connection. Its sockets are closed, so that calls that wait give net.ErrClosed, and
 // nothing of it is left in the loop. A second Close does nothing.
 func (h *Host) Close() error {
-	if h.loop.Lockstep() {
-		h.loop.Turn(event.Key{Host: h.sock.Number, Name: "close"})
-	}
 	h.sock.Lock()
 	ports := h.inet.Unplug()
 	h.sock.Close()

@@ -35,6 +35,17 @@ func hostileUDP() []scenario {
 		list = append(list, l...)
 	}
 	return append(list,
+		scenario{"v6 no checksum, to a socket that asked for it", func(a *assault) {
+			s := a.bound("fd00::1", 7)
+			sockeye.UDP_NO_CHECK6_RX.Set(s, true)
+			sockeye.UDP_NO_CHECK6_TX.Set(s, true)
+			a.throw(ip6(17, sum(udp6(7, "hello"), 0)))
+			a.recv(s)
+			s.Sendto([]byte("x"), 0, at("fd00::2", 9))
+			for _, p := range a.heard() {
+				a.note("< checksum %x", p[46:48])
+			}
+		}},
 		thrown("v4 to a port that is closed, to everybody", ip4(17, datagram("10.0.0.2", "10.0.0.255", 8, "x"), to4("10.0.0.255"))),
 		thrown("v4 to a port that is closed, to a group", ip4(17, datagram("10.0.0.2", "224.0.0.1", 8, "x"), to4("224.0.0.1"))),
 		thrown("v6 to a port that is closed, to a group", ip6(17, datagram("fd00::2", "ff02::1", 8, "x"), to6("ff02::1"))),
@@ -160,6 +171,18 @@ func hostileICMP() []scenario {
 			a.note("IPV6_MTU: %d %v", n, err)
 		}})
 	}
+	many := func(p []byte) (list [][]byte) {
+		for range 10 {
+			list = append(list, p)
+		}
+		return list
+	}
+	list = append(list,
+		thrown("v4 ten datagrams to a closed port", many(ip4(17, udp4(8, "x")))...),
+		thrown("v6 ten datagrams to a closed port", many(ip6(17, udp6(8, "x")))...),
+		thrown("v4 ten packets of an unknown protocol", many(ip4(253, []byte("x")))...),
+		thrown("v4 ten echoes", many(ip4(1, icmp(8, 0, 1)))...),
+		thrown("v6 ten echoes", many(ip6(58, icmp6("fd00::2", "fd00::1", 128, 0, 1)))...))
 	return append(list, scenario{"v4 the path MTU after fragmentation needed about what was never sent", func(a *assault) {
 		a.throw(about(unreach, 4, 700, edit(sent4, 22, 0, 99)...))
 		s := a.bound("10.0.0.1", 7)

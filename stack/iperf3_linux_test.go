@@ -15,7 +15,7 @@ func TestIperf3RunsBothWays(t *testing.T) {
 	h := neighbourhood(t)
 	size := "256M"
 	if testing.Short() {
-		size = "16M"
+		size = "64M" // more than all buffers hold
 	}
 	for _, ip := range []string{"10.9.0.2", "fd09::2"} {
 		l := must(h.Sockets().Listen("tcp", net.JoinHostPort(ip, "5201")))

@@ -93,9 +93,7 @@ func TestPingsOfEverySizeAreAnswered(t *testing.T) {
 		"fd09::2":  {"0", "8", "56", "1452", "1453", "8000", "65527"},
 	} {
 		for _, size := range sizes {
-			if out := run(t, "ping -c 3 -i 0.01 -w 10 -s %s %s", size, ip); !strings.Contains(out, " 3 received") {
-				t.Errorf("%s bytes to %s: %s", size, ip, out)
-			}
+			run(t, "ping -c 3 -i 0.01 -w 10 -s %s %s", size, ip) // which fails with fewer than 3 answers in 10 seconds
 		}
 	}
 	if c := h.Counters(); c.IP.ReasmOKs == 0 || c.IP6.ReasmOKs == 0 || c.IP.FragCreates == 0 || c.IP.ReasmFails+c.IP6.ReasmFails != 0 || c.ICMP.InErrors+c.ICMP6.InErrors != 0 {
@@ -110,9 +108,7 @@ func TestPingHearsFromRouters(t *testing.T) {
 		for _, size := range []string{"56", "1240", "1400", "30000"} {
 			// Where routers may not cut, the first request and the first answer are lost.
 			attempt(t, "ping -M dont -c 2 -i 0.01 -W 0.1 -s %s %s", size, w.host())
-			if out := run(t, "ping -M dont -c 3 -i 0.01 -w 10 -s %s %s", size, w.host()); !strings.Contains(out, " 3 received") {
-				t.Errorf("%s bytes to %s: %s", size, w.host(), out)
-			}
+			run(t, "ping -M dont -c 3 -i 0.01 -w 10 -s %s %s", size, w.host()) // which fails with fewer than 3 answers in 10 seconds
 		}
 		forget(t)
 		for _, tt := range []struct{ flags, to, want string }{

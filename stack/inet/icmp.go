@@ -93,6 +93,13 @@ func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	if err != nil {
 		return
 	}
+	typ, code := e.typ4, e.code4
+	if !ip4 {
+		typ, code = e.typ6, e.code6
+	}
+	if !s.mayAnswer(h.src, typ, code, w) {
+		return
+	}
 	quoted = quoted[:min(len(quoted), maxQuote6)]
 	q := packet.NewPacket()
 	out := header{src: w.src, dst: h.src, proto: wire.IPPROTO_ICMPV6, ttl: s.Sysctl.DefaultHopLimit}

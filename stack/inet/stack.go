@@ -25,6 +25,7 @@ type Stack struct {
 	routes []Route  // the longest prefix first, then the lowest metric
 	mtus   pathMTUs
 	parts  reassembly
+	limit  icmpLimit
 
 	raw     []*Raw
 	udp     ports[*UDP]
@@ -52,6 +53,12 @@ type Sysctl struct {
 	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
 
+	ICMPRateLimit  time.Duration // icmp_ratelimit: between errors to one host; 0: no limit
+	ICMPRateMask   uint32        // icmp_ratemask: the types that are limited, by bit
+	ICMP6RateLimit time.Duration // ipv6/icmp/ratelimit
+	ICMPMsgsPerSec int           // icmp_msgs_per_sec: to all hosts
+	ICMPMsgsBurst  int           // icmp_msgs_burst
+
 	NeighbourProbes  int           // neigh.*.mcast_solicit, and ucast_solicit
 	NeighbourRetrans time.Duration // neigh.*.retrans_time_ms
 
@@ -77,6 +84,11 @@ func DefaultSysctl() Sysctl {
 		PingGroupRange:        [2]uint32{1, 0},
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
+		ICMPRateLimit:         time.Second,
+		ICMPRateMask:          1<<wire.ICMP_DEST_UNREACH | 1<<wire.ICMP_SOURCE_QUENCH | 1<<wire.ICMP_TIME_EXCEEDED | 1<<wire.ICMP_PARAMETERPROB,
+		ICMP6RateLimit:        100 * time.Millisecond,
+		ICMPMsgsPerSec:        1000,
+		ICMPMsgsBurst:         50,
 		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1, MaxTWBuckets: 65536},
 	}
 }

@@ -59,7 +59,11 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
 	b := p.Header()
 	if b[wire.UDPChecksumOffset] == 0 && b[wire.UDPChecksumOffset+1] == 0 {
-		return h.dst.Is4()
+		if h.dst.Is4() {
+			return true
+		}
+		to := s.udpFind(h, wire.UDP{SrcPort: uint16(b[0])<<8 | uint16(b[1]), DstPort: uint16(b[2])<<8 | uint16(b[3])})
+		return to != nil && to.noSum6[1] // UDP_NO_CHECK6_RX (RFC 6935)
 	}
 	sum := wire.PseudoSum(h.src, h.dst, wire.IPPROTO_UDP, n).Add(b)
 	at := len(b)

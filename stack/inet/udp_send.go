@@ -196,7 +196,7 @@ func (u *UDP) push(p *packet.Packet) error {
 		return nil
 	}
 	ports.Put(p.Push(wire.UDPLen), n)
-	if u.Opt.NoCheck && h.dst.Is4() {
+	if u.Opt.NoCheck && h.dst.Is4() || u.noSum6[0] && !h.dst.Is4() {
 		p.Sum = packet.SumGood // none at all
 	}
 	u.stack.Counters.udp(h.dst).OutDatagrams++

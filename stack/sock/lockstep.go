@@ -74,6 +74,19 @@ func (d *Descriptor) enterTurn(call string, to sockeye.Sockaddr) bool {
 	return true
 }
 
+// awaitTurn is for calls that may have to wait for something to receive, and so have callers who can wait: they go
+// on one by one, whether what they want is there already or comes at this instant.
+func (d *Descriptor) awaitTurn() {
+	h := d.base.Host
+	if h.Order == nil || d.closed.Load() {
+		return
+	}
+	h.Lock()
+	n := name(d.file) + " receive"
+	h.Unlock()
+	h.Order.Rest(event.Key{Host: h.Number, Name: n})
+}
+
 // leaveTurn ends a call that had its turn. What it sent to its own host is a part of it.
 func (h *Host) leaveTurn() {
 	if h.Looped {

@@ -47,6 +47,9 @@ func (s *Socket) WakeAll() {
 
 // Wait is what sockeye.Endpoint asks for.
 func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
+	if d == sockeye.ForRead {
+		fd.awaitTurn()
+	}
 	l := &fd.base.waits[d]
 	interrupted := l.interrupted.Load()
 	deadline := w.Deadline() // after which a change is an interruption
