@@ -172,12 +172,12 @@ func question(name string, typ queryType) ([]byte, error) {
 // learn notes the addresses in an answer, if rules are about the name that was asked.
 func (n *learned) learn(answer []byte) {
 	var m dnsmessage.Message
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if len(n.of) == 0 || m.Unpack(answer) != nil || len(m.Questions) != 1 {
 		return
 	}
 	name := canonical(m.Questions[0].Name.String())
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	known, ok := n.of[name]
 	if !ok {
 		return
