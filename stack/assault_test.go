@@ -71,6 +71,8 @@ func groups() []group {
 		{"icmp", needs{}, hostileICMP()},
 		{"neighbours", needs{ethernet: true}, hostileNeighbours()},
 		{"tcp", needs{}, hostileTCP()},
+		{"extensions", needs{}, hostileExtensions()},
+		{"hops", needs{}, hostileHops()},
 	}
 }
 

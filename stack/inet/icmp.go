@@ -210,6 +210,7 @@ func (s *Stack) icmpInput(p *packet.Packet, h *header) {
 		if q, err := wire.ParseQuote4(body); err != nil {
 			c.InErrors++
 		} else if e, ok := meaning4(m); ok {
+			e.body, e.original = body, originalLength4(m)
 			s.spread(h, &q, e)
 		}
 	}
@@ -249,6 +250,7 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 		if q, err := wire.ParseQuote6(body); err != nil {
 			s.Counters.ICMP6.InErrors++
 		} else if e, ok := meaning6(m); ok {
+			e.body, e.original = body, originalLength6(m)
 			s.spread(h, &q, e)
 		}
 	}
