@@ -71,6 +71,7 @@ func groups() []group {
 		{"icmp", needs{}, hostileICMP()},
 		{"neighbours", needs{ethernet: true}, hostileNeighbours()},
 		{"tcp", needs{}, hostileTCP()},
+		{"redirects", needs{forwarding: true}, detours()},
 		{"extensions", needs{}, hostileExtensions()},
 		{"hops", needs{}, hostileHops()},
 	}

@@ -72,13 +72,17 @@ func (s *Stack) sendError(p *packet.Packet, h *header, e problem) {
 // section 3.2.2). It takes over p.
 func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	defer p.Release()
+	p.Push(len(p.NetworkHeader()))
+	s.scratch = p.AppendTo(s.scratch[:0])
+	s.complain(s.scratch, h, e)
+}
+
+// complain is answer about a packet of these bytes.
+func (s *Stack) complain(quoted []byte, h *header, e problem) {
 	ip4 := h.dst.Is4()
 	if h.src.IsUnspecified() || h.src.IsMulticast() || h.src.IsBroadcast() || !ip4 && e.typ6 == 0 {
 		return
 	}
-	p.Push(len(p.NetworkHeader()))
-	s.scratch = p.AppendTo(s.scratch[:0])
-	quoted := s.scratch
 	if isICMPError(quoted, ip4) {
 		return
 	}

@@ -27,6 +27,8 @@ type Stack struct {
 	parts  reassembly
 	limit  icmpLimit
 
+	redirects redirects
+
 	raw     []*Raw
 	udp     ports[*UDP]
 	ping    ports[*Ping]
@@ -52,6 +54,7 @@ type Sysctl struct {
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
+	SendRedirects         bool      // ipv4/conf.*.send_redirects; IPv6 always does
 
 	ICMPRateLimit  time.Duration // icmp_ratelimit: between errors to one host; 0: no limit
 	ICMPRateMask   uint32        // icmp_ratemask: the types that are limited, by bit
@@ -82,6 +85,7 @@ func DefaultSysctl() Sysctl {
 		LocalPortRange:        [2]uint16{32768, 60999},
 		UnprivilegedPortStart: 1024,
 		PingGroupRange:        [2]uint32{1, 0},
+		SendRedirects:         true,
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
 		ICMPRateLimit:         time.Second,
