@@ -69,12 +69,13 @@ type tcpLayer struct {
 	cookies   fastOpenCookies
 	lingering int // flows in TIME-WAIT
 
-	looped  []looped
-	in      tcp.Segment        // scratch
-	connect tcp.ConnectOptions // scratch
-	conn    tcp.Config         // scratch
-	config  tcp.Config         // of sockets that have set nothing
-	options tcpOptions         // likewise
+	looped   []looped
+	in       tcp.Segment        // scratch
+	connect  tcp.ConnectOptions // scratch
+	conn     tcp.Config         // scratch
+	config   tcp.Config         // of sockets that have set nothing
+	options  tcpOptions         // likewise
+	defaults sock.DefaultOptions
 }
 
 func newTCPLayer(key tcp.Key) tcpLayer {

@@ -50,9 +50,9 @@ func (s *Socket) Setsockopt(level, name int, val []byte) error {
 			return err
 		}
 		if name == sockeye.SO_PASSCRED.Name {
-			s.Opt.PassCred = v != 0
+			s.OwnOptions().PassCred = v != 0
 		} else {
-			s.Opt.PeekOff = v
+			s.OwnOptions().PeekOff = v
 		}
 		return nil
 	case sockeye.SO_REUSEPORT.Name:

@@ -186,7 +186,10 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	conn.Opt.PassCred, conn.Opt.PassSec = l.Opt.PassCred, l.Opt.PassSec
+	if l.Opt.PassCred || l.Opt.PassSec {
+		o := conn.OwnOptions()
+		o.PassCred, o.PassSec = l.Opt.PassCred, l.Opt.PassSec
+	}
 	conn.name = l.name
 	conn.join(s)
 	s.peerCred = l.peerCred
