@@ -216,6 +216,8 @@ func (s *Stack) icmpInput(p *packet.Packet, h *header) {
 		} else if e, ok := meaning4(m); ok {
 			e.body, e.original = body, originalLength4(m)
 			s.spread(h, &q, e)
+		} else if m.Type == wire.ICMP_REDIRECT {
+			s.redirected4(h, &q, m)
 		}
 	}
 	p.Release()
@@ -246,6 +248,8 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 		h.iface.solicited(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_ADVERTISEMENT && near:
 		h.iface.advertised(b)
+	case m.Type == wire.NDISC_REDIRECT && near:
+		s.redirected6(h, b)
 	case m.Type == wire.ICMPV6_MGM_QUERY && h.src.IsLinkLocal():
 		if q, err := wire.ParseMLDQuery(b); err == nil {
 			h.iface.queried(&q, allNodes)

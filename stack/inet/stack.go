@@ -28,6 +28,7 @@ type Stack struct {
 	limit  icmpLimit
 
 	redirects redirects
+	detours   detours
 
 	raw     []*Raw
 	udp     ports[*UDP]
@@ -51,6 +52,7 @@ type Sysctl struct {
 	UnprivilegedPortStart uint16    // ip_unprivileged_port_start
 	PingGroupRange        [2]uint32 // ping_group_range
 	Forwarding            bool      // ip_forward, conf.all.forwarding
+	AcceptRedirects       bool      // conf.*.accept_redirects; routers never do
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
@@ -86,6 +88,7 @@ func DefaultSysctl() Sysctl {
 		UnprivilegedPortStart: 1024,
 		PingGroupRange:        [2]uint32{1, 0},
 		SendRedirects:         true,
+		AcceptRedirects:       true,
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
 		ICMPRateLimit:         time.Second,
