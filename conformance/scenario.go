@@ -114,6 +114,7 @@ func groups() []group {
 		{"raw", raws()},
 		{"urgent", urgents()},
 		{"wait", waits()},
+		{"sequences", sequences()},
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *Stack) complain(quoted []byte, h *header, e problem) {
 		return
 	}
 	src := h.dst
-	if s.local(src) == nil {
+	if s.local(src) == nil && !h.iface.props.Loopback {
 		src = wire.Addr{}
 		if ip4 {
 			src = anyIPv4

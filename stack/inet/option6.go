@@ -15,7 +15,7 @@ var options6 = map[int]option{
 	sockeye.IPV6_V6ONLY.Name: {
 		get: func(b *base) (int, error) { return b2i(b.claim.v6only), nil },
 		set: func(b *base, v int) error {
-			if b.claim.port != 0 {
+			if b.claim.port != 0 || b.Type == sockeye.SOCK_RAW {
 				return syscall.EINVAL
 			}
 			b.claim.v6only = v != 0

@@ -108,11 +108,13 @@ var optionsTCP = map[int]tcpOption{
 	},
 	sockeye.TCP_MAXSEG.Name: {
 		func(t *TCP) int {
-			switch {
-			case t.state() != tcp.Closed && t.state() != tcp.Listen:
-				return t.conn.MSS()
-			case t.cfg.MaxSeg != 0:
+			switch state := t.state(); {
+			case t.cfg.MaxSeg != 0 && (state == tcp.Closed || state == tcp.Listen):
 				return int(t.cfg.MaxSeg)
+			case t.conn != nil:
+				return t.conn.MSS()
+			case t.mss != 0:
+				return int(t.mss)
 			}
 			return defaultMSS
 		},
@@ -210,7 +212,7 @@ var optionsTCP = map[int]tcpOption{
 				return syscall.EINVAL
 			case t.stack.Sysctl.TCP.FastOpen&fastOpenClient == 0:
 				return syscall.EOPNOTSUPP
-			case t.conn != nil && t.state() != tcp.Closed:
+			case t.state() != tcp.Closed:
 				return syscall.EINVAL
 			}
 			t.opt.fastOpenConnect = v == 1
@@ -286,10 +288,10 @@ func (t *TCP) ofSYN(level, name int) (v int, ok bool) {
 	switch {
 	case t.synTTL == 0:
 		return 0, false
-	case level == sockeye.SOL_IP && name == sockeye.IP_MULTICAST_TTL.Name,
-		level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_HOPS.Name:
+	case level == sockeye.SOL_IP && name == sockeye.IP_MULTICAST_TTL.Name && t.syn4,
+		level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_HOPS.Name && t.Family == sockeye.AF_INET6:
 		return int(t.synTTL), true
-	case level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_IF.Name:
+	case level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_IF.Name && t.Family == sockeye.AF_INET6:
 		return int(t.synIface), true
 	}
 	return 0, false
@@ -306,7 +308,12 @@ func (t *TCP) Setsockopt(level, name int, val []byte) error {
 	case sockeye.SOL_TCP:
 		t.ownTCP()
 	default:
-		return t.setsockopt(level, name, val)
+		err := t.setsockopt(level, name, val)
+		if t.conn != nil && level == sockeye.SOL_IP && name == sockeye.IP_OPTIONS.Name {
+			h := header{dst: t.remote, options: t.ip.options}
+			t.conn.SetIPHeader(h.len())
+		}
+		return err
 	}
 	switch name {
 	case sockeye.TCP_CONGESTION.Name:

@@ -58,21 +58,22 @@ type Conn struct {
 	timer    timerKind
 
 	// Send sequence space.
-	iss      Seq
-	sndUna   Seq
-	sndNxt   Seq
-	sndUp    Seq // after the last urgent octet
-	sndWl1   Seq
-	writeSeq Seq // end of what was written; the FIN's number once that is queued
-	sndSml   Seq // end of the last small segment (Nagle as Minshall has it)
-	pushed   Seq // end of the last write that is to be pushed
-	lastPush Seq // end of the last segment with PSH
-	sndWnd   uint32
-	maxWnd   uint32 // the largest window that the peer has offered
-	mss      uint16 // payload of a full segment without SACK blocks
-	peerMSS  uint16 // the peer's MSS option
-	pmtu     uint16
-	lowMTU   uint16 // black-hole detection: what surely gets through; 0: not in use
+	iss       Seq
+	sndUna    Seq
+	sndNxt    Seq
+	sndUp     Seq // after the last urgent octet
+	sndWl1    Seq
+	writeSeq  Seq // end of what was written; the FIN's number once that is queued
+	sndSml    Seq // end of the last small segment (Nagle as Minshall has it)
+	pushed    Seq // end of the last write that is to be pushed
+	lastPush  Seq // end of the last segment with PSH
+	recordEnd Seq // end of the last write that ended a record
+	sndWnd    uint32
+	pmtu      uint32
+	maxWnd    uint32 // the largest window that the peer has offered
+	mss       uint16 // payload of a full segment without SACK blocks
+	peerMSS   uint16 // the peer's MSS option
+	lowMTU    uint16 // black-hole detection: what surely gets through; 0: not in use
 
 	sndq ring[chunk]
 	rtx  ring[sent]
@@ -157,6 +158,7 @@ type Config struct {
 	SYNCount                            uint8 // TCP_SYNCNT; 0: the host's
 	DeferAccept                         uint8 // TCP_DEFER_ACCEPT, from DeferTimeouts
 	NoDelay, Cork, KeepAlive, OOBInline bool
+	IPv6                                bool
 
 	MaxSeg       uint16 // TCP_MAXSEG; 0: not set
 	RcvBuf       int32  // SO_RCVBUF as getsockopt gives it: half is for overhead; 0: the host's, tuned

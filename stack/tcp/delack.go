@@ -25,6 +25,7 @@ const (
 	maxQuickACKs = 16
 	tick         = 4 * Millisecond
 	defaultMSS   = 536
+	defaultMSS6  = 1220
 	minMSS       = 88
 )
 
