@@ -68,6 +68,7 @@ var (
 	IPV6_RECVHOPLIMIT     = option(SOL_IPV6, 51, "IPV6_RECVHOPLIMIT", ReadWrite, boolCodec)
 	IPV6_HOPLIMIT         = option(SOL_IPV6, 52, "IPV6_HOPLIMIT", WriteOnly, intCodec)
 	IPV6_RECVPATHMTU      = option(SOL_IPV6, 60, "IPV6_RECVPATHMTU", ReadWrite, boolCodec)
+	IPV6_PATHMTU          = option(SOL_IPV6, 61, "IPV6_PATHMTU", ReadOnly, pathMTUCodec)
 	IPV6_DONTFRAG         = option(SOL_IPV6, 62, "IPV6_DONTFRAG", ReadWrite, boolCodec)
 	IPV6_RECVTCLASS       = option(SOL_IPV6, 66, "IPV6_RECVTCLASS", ReadWrite, boolCodec)
 	IPV6_TCLASS           = option(SOL_IPV6, 67, "IPV6_TCLASS", ReadWrite, intCodec)

@@ -113,6 +113,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 		s.sendError(p, h, beyondScope)
 		return
 	}
+	if six && s.neighbouring(h, w) {
+		s.redirect6(p, h, w)
+	}
 	size := p.Len() + h.len()
 	if p.GSO.Size != 0 {
 		size = h.len() + len(p.Header()) + p.GSO.Size
@@ -133,5 +136,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 		wire.DecrementTTL(b)
 	}
 	h.ttl--
+	if !six && s.Sysctl.SendRedirects && s.neighbouring(h, w) {
+		s.scratch = p.AppendTo(s.scratch[:0])
+		s.redirect4(h, w)
+	}
 	s.transmit(p, h, w)
 }

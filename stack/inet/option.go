@@ -45,8 +45,9 @@ type options struct {
 	multicastAll  bool
 	multicastAll6 bool
 
-	recv   want
-	groups []membership
+	recv    want
+	pathMTU *mtuNote // that waits to be received
+	groups  []membership
 }
 
 // The options of a fresh socket, which all share that have set none.

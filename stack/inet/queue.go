@@ -124,6 +124,10 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_ERRQUEUE != 0 {
 		return b.receiveError(m, flags)
 	}
+	if b.ip.pathMTU != nil && b.ip.has(recvPathMTU) {
+		b.receiveMTU(m)
+		return nil
+	}
 	peek := flags&sockeye.MSG_PEEK != 0
 	i, skip := 0, 0
 	if peek && (b.Opt.PeekOff >= 0 || b.Proto != sockeye.IPPROTO_UDP) {

@@ -156,7 +156,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		p.mtu = min(p.mtu, r.MTU)
 	}
 	if r != nil && p.cast == unicast && !r.Gateway.IsUnspecified() {
-		p.next = r.Gateway
+		p.next = s.detours.next(dst, r, s.loop.Now())
 	}
 	if p.src.IsUnspecified() && r != nil && p.cast == unicast {
 		p.src = r.Source

@@ -288,11 +288,7 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 func (r *half) take(h *header, g *tcp.Segment) {
 	t := r.listener
 	s := t.stack
-	if h.ttl < t.minTTL(h) {
-		s.Counters.TCPMinTTLDrop++
-		g.Payload.Release()
-		return
-	}
+	// IP_MINTTL is of no concern here: Linux looks at it where a listener or a whole socket is found.
 	w, err := s.find(r.remote, t.wayTo(r.flow))
 	if err != nil {
 		g.Payload.Release()

@@ -158,8 +158,8 @@ func split(p *packet.Packet, size int) (list []*packet.Packet) {
 
 // udpError tells the socket that sent the datagram which an error quotes, if there is one (udp_err).
 func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) (known bool) {
-	src, dst := q.Ports()
-	u := s.udpFind(&header{src: q.Dst, dst: q.Src, iface: h.iface}, wire.UDP{SrcPort: dst, DstPort: src})
+	_, dst := q.Ports()
+	u := s.quotedUDP(h, q)
 	if u == nil {
 		return false
 	}

@@ -188,6 +188,9 @@ func (u *UDP) fits(n int, to *outgoing) error {
 	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT || to.wish.dontFrag && !to.h.dst.Is4()
 	size := wire.UDPLen + n
 	switch {
+	case to.wish.dontFrag && to.segment == 0 && to.h.len()+size > to.w.mtu:
+		u.noteMTU(to.h.dst, to.w.mtu)
+		fallthrough
 	case size > most:
 		return u.tooLong(to.h.dst, to.port, to.w.mtu)
 	case whole && to.segment == 0 && to.h.len()+size > to.w.mtu:
