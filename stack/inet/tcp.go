@@ -19,23 +19,22 @@ type TCP struct {
 	queue  *acceptQueue
 	screen func(*Call) // nil: the listener answers by itself
 	hold   *hold       // on claim.port
-	port   uint16      // as getsockname tells it: it stays when the port is given up
-	zone   int32       // of flow
-	status status
+	opt    *tcpOptions
+	timer  event.Event
+	armed  tcp.Time // what timer is set to; 0: nothing
+	stamp  int64    // when data last came, in Unix nanoseconds, if anybody asked
 
+	zone      int32  // of flow
+	stale     int32  // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	port      uint16 // as getsockname tells it: it stays when the port is given up
+	synIface  uint16
+	synTTL    uint8
+	status    status
 	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
 	near      bool // the peer is on this host
 	early     bool // accepted before the handshake was done (RFC 7413)
 	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
 	optShared bool // opt is not the socket's own: see ownTCP
-	synTTL    uint8
-	synIface  uint16
-
-	timer event.Event
-	armed tcp.Time // what timer is set to; 0: nothing
-	opt   *tcpOptions
-	stamp int64 // when data last came, in Unix nanoseconds, if anybody asked
-	stale int   // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
 }
 
 // A status is what the calls have made of a socket, Linux's socket_state. It may lag behind
@@ -166,7 +165,7 @@ func (t *TCP) begin(sa sockeye.Sockaddr) error {
 		return err
 	}
 	if t.opt.fastOpenConnect && t.stack.mayFastOpen(t, to.ip) {
-		t.deferred, t.opt.deferredTo = true, sa // options of its own: one was set
+		t.deferred, t.ownTCP().deferredTo = true, sa
 		t.status = connecting
 		return nil
 	}
@@ -275,7 +274,7 @@ func (t *TCP) disconnect() {
 	switch st := t.state(); {
 	case st == tcp.Listen:
 		t.stopListening()
-		t.stale = staleOf(0)
+		t.stale = int32(staleOf(0))
 	case t.conn != nil:
 		unacked, _ := t.conn.Unsent()
 		now := s.now()
@@ -283,7 +282,7 @@ func (t *TCP) disconnect() {
 		if st != tcp.Closed && st != tcp.Closing && st != tcp.LastAck {
 			t.Err = syscall.ECONNRESET
 		}
-		t.stale = unacked + staleOf(int(info.SndWnd))
+		t.stale = int32(unacked + staleOf(int(info.SndWnd)))
 		t.conn.Close(now, true)
 		err := t.Err
 		t.settle(now)

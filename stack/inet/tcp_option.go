@@ -24,12 +24,17 @@ type tcpOptions struct {
 	inq              bool
 }
 
-// ownTCP gives the socket options of its own, to be changed.
-func (t *TCP) ownTCP() {
+// ownTCP gives the options that the connection does not keep, to be changed.
+func (t *TCP) ownTCP() *tcpOptions {
 	if t.optShared {
 		o := *t.opt
 		t.opt, t.optShared = &o, false
 	}
+	return t.opt
+}
+
+// ownConfig makes the options that the connection keeps the socket's own, to be changed.
+func (t *TCP) ownConfig() {
 	if t.cfg == &t.stack.tcp.config {
 		t.cfg = new(tcp.Config)
 	}
@@ -201,7 +206,7 @@ var optionsTCP = map[int]tcpOption{
 	},
 	sockeye.TCP_FASTOPEN.Name: before(within(0, math.MaxInt32,
 		func(t *TCP) int { return t.opt.fastOpen },
-		func(t *TCP, v int) { t.opt.fastOpen = min(v, t.Host.Sysctl.Somaxconn) })),
+		func(t *TCP, v int) { t.ownTCP().fastOpen = min(v, t.Host.Sysctl.Somaxconn) })),
 	sockeye.TCP_FASTOPEN_CONNECT.Name: {
 		func(t *TCP) int { return b2i(t.opt.fastOpenConnect) },
 		func(t *TCP, v int) error {
@@ -213,23 +218,23 @@ var optionsTCP = map[int]tcpOption{
 			case t.conn != nil && t.state() != tcp.Closed:
 				return syscall.EINVAL
 			}
-			t.opt.fastOpenConnect = v == 1
+			t.ownTCP().fastOpenConnect = v == 1
 			return nil
 		},
 	},
 	sockeye.TCP_FASTOPEN_NO_COOKIE.Name: before(within(0, 1,
 		func(t *TCP) int { return b2i(t.opt.fastOpenNoCookie) },
-		func(t *TCP, v int) { t.opt.fastOpenNoCookie = v == 1 })),
+		func(t *TCP, v int) { t.ownTCP().fastOpenNoCookie = v == 1 })),
 	sockeye.TCP_TIMESTAMP.Name: { // only TCP_REPAIR may set it
 		func(t *TCP) int { return int(int32(t.stack.now() / tcp.Millisecond)) },
 		func(*TCP, int) error { return syscall.EPERM },
 	},
 	sockeye.TCP_SAVE_SYN.Name: within(0, 2,
-		func(t *TCP) int { return int(t.opt.saveSYN) }, func(t *TCP, v int) { t.opt.saveSYN = uint8(v) }),
+		func(t *TCP) int { return int(t.opt.saveSYN) }, func(t *TCP, v int) { t.ownTCP().saveSYN = uint8(v) }),
 	sockeye.TCP_INQ.Name: within(0, 1,
-		func(t *TCP) int { return b2i(t.opt.inq) }, func(t *TCP, v int) { t.opt.inq = v == 1 }),
+		func(t *TCP) int { return b2i(t.opt.inq) }, func(t *TCP, v int) { t.ownTCP().inq = v == 1 }),
 	sockeye.TCP_TX_DELAY.Name: within(0, 1<<28-1,
-		func(t *TCP) int { return t.opt.txDelay }, func(t *TCP, v int) { t.opt.txDelay = v }),
+		func(t *TCP) int { return t.opt.txDelay }, func(t *TCP, v int) { t.ownTCP().txDelay = v }),
 }
 
 const (
@@ -301,10 +306,10 @@ const maxCongestionName = 16 // TCP_CA_NAME_MAX
 func (t *TCP) Setsockopt(level, name int, val []byte) error {
 	switch level {
 	case sockeye.SOL_SOCKET:
-		t.ownTCP()
+		t.ownConfig()
 		return t.setSocketTCP(name, val)
 	case sockeye.SOL_TCP:
-		t.ownTCP()
+		t.ownConfig()
 	default:
 		return t.setsockopt(level, name, val)
 	}
@@ -315,7 +320,7 @@ func (t *TCP) Setsockopt(level, name int, val []byte) error {
 		if len(val) != 16 && len(val) != 32 {
 			return syscall.EINVAL
 		}
-		t.opt.key = bytes.Clone(val)
+		t.ownTCP().key = bytes.Clone(val)
 		return nil
 	}
 	v, err := sock.Int(val)
@@ -337,7 +342,7 @@ func (t *TCP) setCongestion(val []byte) error {
 	if !tcp.HasCongestion(string(b)) {
 		return syscall.ENOENT
 	}
-	t.opt.congestion = string(b)
+	t.ownTCP().congestion = string(b)
 	if t.conn != nil {
 		t.conn.SetCongestion(t.opt.congestion)
 	}
