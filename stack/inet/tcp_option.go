@@ -58,14 +58,13 @@ func within(least, most int, get func(t *TCP) int, set func(t *TCP, v int)) tcpO
 }
 
 // secondsOf is an option that is a time in seconds, of which 0 stands for the host's.
-func secondsOf(field func(*tcp.Config) *tcp.Time, host func(*tcp.Settings) tcp.Time, set func(*TCP, tcp.Time)) tcpOption {
+func secondsOf(field func(*tcp.Config) *tcp.Seconds, host func(*tcp.Settings) tcp.Time, set func(*TCP, tcp.Seconds)) tcpOption {
 	return within(1, math.MaxInt16, func(t *TCP) int {
-		d := *field(t.cfg)
-		if d == 0 {
-			d = host(&t.stack.Sysctl.TCP.Settings)
+		if s := *field(t.cfg); s != 0 {
+			return int(s)
 		}
-		return int(d / tcp.Second)
-	}, func(t *TCP, v int) { set(t, tcp.Time(v)*tcp.Second) })
+		return int(host(&t.stack.Sysctl.TCP.Settings) / tcp.Second)
+	}, func(t *TCP, v int) { set(t, tcp.Seconds(v)) })
 }
 
 // countOf is an option that is a number up to 127, of which 0 stands for the host's.
@@ -91,7 +90,7 @@ func before(o tcpOption) tcpOption {
 }
 
 // maxLinger2 is the longest TCP_LINGER2 (TCP_FIN_TIMEOUT_MAX).
-const maxLinger2 = 120 * tcp.Second
+const maxLinger2 = 120
 
 // optionsTCP are the options of IPPROTO_TCP that are ints (do_tcp_setsockopt).
 var optionsTCP = map[int]tcpOption{
@@ -130,30 +129,30 @@ var optionsTCP = map[int]tcpOption{
 		},
 	},
 	sockeye.TCP_KEEPIDLE.Name: secondsOf(
-		func(c *tcp.Config) *tcp.Time { return &c.KeepIdle }, func(s *tcp.Settings) tcp.Time { return s.KeepIdle },
-		func(t *TCP, d tcp.Time) {
-			t.cfg.KeepIdle = d
-			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetKeepIdle(now, d) })
+		func(c *tcp.Config) *tcp.Seconds { return &c.KeepIdle }, func(s *tcp.Settings) tcp.Time { return s.KeepIdle },
+		func(t *TCP, s tcp.Seconds) {
+			t.cfg.KeepIdle = s
+			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetKeepIdle(now, s) })
 		}),
 	sockeye.TCP_KEEPINTVL.Name: secondsOf(
-		func(c *tcp.Config) *tcp.Time { return &c.KeepInterval }, func(s *tcp.Settings) tcp.Time { return s.KeepInterval },
-		func(t *TCP, d tcp.Time) { t.cfg.KeepInterval = d }),
+		func(c *tcp.Config) *tcp.Seconds { return &c.KeepInterval }, func(s *tcp.Settings) tcp.Time { return s.KeepInterval },
+		func(t *TCP, s tcp.Seconds) { t.cfg.KeepInterval = s }),
 	sockeye.TCP_KEEPCNT.Name: countOf(
 		func(c *tcp.Config) *uint8 { return &c.KeepCount }, func(s *tcp.Settings) int { return s.KeepCount }),
 	sockeye.TCP_SYNCNT.Name: countOf(
 		func(c *tcp.Config) *uint8 { return &c.SYNCount }, func(s *tcp.Settings) int { return s.SYNRetries }),
 	sockeye.TCP_LINGER2.Name: {
 		func(t *TCP) int {
-			switch d := t.cfg.Linger2; {
-			case d < 0:
+			switch s := t.cfg.Linger2; {
+			case s < 0:
 				return -1
-			case d > 0:
-				return int(d / tcp.Second)
+			case s > 0:
+				return int(s)
 			}
 			return int(t.stack.Sysctl.TCP.FinTimeout / tcp.Second)
 		},
 		func(t *TCP, v int) error {
-			t.cfg.Linger2 = max(-1, min(tcp.Time(v)*tcp.Second, maxLinger2))
+			t.cfg.Linger2 = tcp.Seconds(max(-1, min(v, maxLinger2)))
 			return nil
 		},
 	},
@@ -194,8 +193,8 @@ var optionsTCP = map[int]tcpOption{
 		},
 	},
 	sockeye.TCP_USER_TIMEOUT.Name: within(0, math.MaxInt32,
-		func(t *TCP) int { return int(t.cfg.UserTimeout / tcp.Millisecond) },
-		func(t *TCP, v int) { t.cfg.UserTimeout = tcp.Time(v) * tcp.Millisecond }),
+		func(t *TCP) int { return int(t.cfg.UserTimeout) },
+		func(t *TCP, v int) { t.cfg.UserTimeout = tcp.Milliseconds(v) }),
 	sockeye.TCP_NOTSENT_LOWAT.Name: {
 		func(t *TCP) int { return int(int32(t.cfg.NotsentLowat)) },
 		func(t *TCP, v int) error {
