@@ -254,8 +254,7 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 		c.ip.groups, c.ip.options = nil, nil
 	}
 	if c.opt.fastOpen != 0 {
-		c.ownTCP()
-		c.opt.fastOpen = 0
+		c.ownTCP().fastOpen = 0
 	}
 	t.slowAck = false
 	if c.Opt.Priority != 0 {
