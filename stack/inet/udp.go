@@ -32,7 +32,7 @@ func (s *Stack) OpenUDP(family sockeye.Family) *UDP {
 // Bind is bind(2).
 func (u *UDP) Bind(sa sockeye.Sockaddr) error {
 	u.stack.changes++
-	return bindPort(u, &u.base, u.stack.udp, sa)
+	return bindPort(u, &u.base, u.stack.udp, sa, false)
 }
 
 // Connect is connect(2).
@@ -50,7 +50,7 @@ func (u *UDP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 func (u *UDP) Ready() sockeye.Events { return u.ready() }
 
 // Ioctl is udp_ioctl.
-func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, u.unsent()) }
+func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, waiting(u.pending)) }
 
 // Release is the last close.
 func (u *UDP) Release() {
