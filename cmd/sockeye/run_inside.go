@@ -95,11 +95,16 @@ func (p *plan) network() (tun int, err error) {
 	if tun, err = openDevice(p.Device); err != nil {
 		return 0, err
 	}
-	n, err := openNetlink()
+	n, err := openNetlink(0)
 	if err != nil {
 		return 0, err
 	}
 	defer n.close()
+	changes, err := openNetlink(unix.RTMGRP_IPV6_ROUTE)
+	if err != nil {
+		return 0, err
+	}
+	defer changes.close()
 	device, err := net.InterfaceByName(p.Device)
 	if err != nil {
 		return 0, err
@@ -116,7 +121,14 @@ func (p *plan) network() (tun int, err error) {
 		if a.Addr().Is6() && noIPv6 != nil {
 			continue
 		}
-		if err := errors.Join(n.address(device, a), n.defaultRoute(device, p.Gateways[i])); err != nil {
+		err := n.address(device, a)
+		if err == nil && a.Addr().Is6() {
+			err = changes.awaitAddress(a.Addr())
+		}
+		if err == nil {
+			err = n.defaultRoute(device, p.Gateways[i])
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
