@@ -108,6 +108,9 @@ func (n netlink) awaitAddress(ip netip.Addr) error {
 	buf := make([]byte, 64<<10)
 	for {
 		size, _, err := unix.Recvfrom(n.fd, buf, 0)
+		if err == unix.EINTR { // as with any timeout: Go's scheduler sends signals
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("waiting for the address %v: %w", ip, err)
 		}
