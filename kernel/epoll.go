@@ -252,10 +252,11 @@ func (s *epollSet) tell(events sockeye.Events, data any) {
 
 func (s *epollSet) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return net.ErrClosed
 	}
 	s.closed, s.watched, s.gone = true, nil, nil
-	return s.file.Close()
+	s.mu.Unlock()
+	return s.file.Close() // which waits for who collects, for which mu is needed
 }
