@@ -116,3 +116,17 @@ func none(t *testing.T, f func()) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestATCPRoundTripAllocatesNothing(t *testing.T) {
+	leak.Check(t)
+	h := stack.NewHost(stack.Config{})
+	defer h.Close()
+	c, a := connection(h, h, "127.0.0.1")
+	buf := make([]byte, 64)
+	none(t, func() {
+		c.Send(buf, 0)
+		a.Recv(buf, 0)
+		a.Send(buf, 0)
+		c.Recv(buf, 0)
+	})
+}

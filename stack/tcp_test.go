@@ -246,22 +246,3 @@ func TestHTTPInABubble(t *testing.T) {
 		}
 	})
 }
-
-func TestATCPRoundTripAllocatesNothing(t *testing.T) {
-	leak.Check(t)
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	h := stack.NewHost(stack.Config{})
-	defer h.Close()
-	c, a := connection(h, h, "127.0.0.1")
-	buf := make([]byte, 64)
-	if n := testing.AllocsPerRun(1000, func() {
-		c.Send(buf, 0)
-		a.Recv(buf, 0)
-		a.Send(buf, 0)
-		c.Recv(buf, 0)
-	}); n >= 1 {
-		t.Errorf("%v allocations", n)
-	}
-}
