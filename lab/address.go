@@ -76,12 +76,8 @@ func (n *Network) segments() []*segment {
 
 // at is the switch that a host's link leads to; nil: it leads to a host.
 func (l *Link) at() *Switch {
-	for _, n := range []Node{l.a, l.b} {
-		if s, ok := n.(*Switch); ok {
-			return s
-		}
-	}
-	return nil
+	s, _ := l.beyond.(*Switch)
+	return s
 }
 
 // address gives every plug its addresses.

@@ -13,8 +13,9 @@ type Link struct {
 	net      *Network
 	a, b     Node           // as Link was called
 	near     Node           // of these the one where the faults are, always a host if either is
+	beyond   Node           // the other one
 	impaired *link.Impaired // at near: Out is the way from there
-	far      link.Port      // at the other node
+	far      link.Port      // at beyond
 	captures []*link.Pcapng
 	down     bool
 	faults   [2]link.Faults // by link.Direction: what there is, or will be when the link is up again
@@ -26,7 +27,7 @@ type Link struct {
 func (n *Network) Link(a, b Node, faults ...link.Faults) *Link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	l := &Link{net: n, a: a, b: b, near: a}
+	l := &Link{net: n, a: a, b: b, near: a, beyond: b}
 	switch {
 	case n.running:
 		panic(fmt.Sprintf("lab: link %v comes too late: the network is in use already", l))
@@ -36,7 +37,7 @@ func (n *Network) Link(a, b Node, faults ...link.Faults) *Link {
 		panic(fmt.Sprintf("lab: link %v is given %d faults: a link has two directions", l, len(faults)))
 	}
 	if _, ok := a.(*Switch); ok {
-		l.near = b
+		l.near, l.beyond = b, a
 	}
 	if len(faults) > 0 {
 		l.faults[l.direction(a)], l.faults[l.direction(b)] = faults[0], faults[len(faults)-1]
@@ -57,11 +58,7 @@ func (n *Network) Link(a, b Node, faults ...link.Faults) *Link {
 
 // lay gives the two ends of the link without faults.
 func (l *Link) lay() (near, far link.Port) {
-	other := l.b
-	if l.near == l.b {
-		other = l.a
-	}
-	sw, _ := other.(*Switch)
+	sw, _ := l.beyond.(*Switch)
 	if sw == nil { // two hosts
 		return link.Cable(l.net.loop, link.CableOptions{MaxGSO: link.MaxGSO, Checksum: link.ChecksumByLink})
 	}
@@ -80,7 +77,7 @@ func (l *Link) direction(from Node) link.Direction {
 	switch from {
 	case l.near:
 		return link.Out
-	case l.a, l.b:
+	case l.beyond:
 		return link.In
 	}
 	panic(fmt.Sprintf("lab: link %v does not lead to %s", l, from.Name()))
@@ -180,10 +177,8 @@ func (l *Link) plugIn() {
 		return
 	}
 	near.plugIn(l, port)
-	for _, other := range []Node{l.a, l.b} {
-		if h, ok := other.(*Host); ok && h != near {
-			h.plugIn(l, l.far)
-		}
+	if h, ok := l.beyond.(*Host); ok {
+		h.plugIn(l, l.far)
 	}
 }
 

@@ -43,10 +43,7 @@ type trace struct {
 
 // observe is told the fates of packets (link.Impairment).
 func (l *Link) observe(now event.Time, d link.Direction, f link.Fate, p *packet.Packet) {
-	from, to := l.near, l.b
-	if to == l.near {
-		to = l.a
-	}
+	from, to := l.near, l.beyond
 	if d == link.In {
 		from, to = to, from
 	}
