@@ -62,6 +62,7 @@ var (
 	IPV6_MULTICAST_ALL    = option(SOL_IPV6, 29, "IPV6_MULTICAST_ALL", ReadWrite, boolCodec)
 	IPV6_RECVERR_RFC4884  = option(SOL_IPV6, 31, "IPV6_RECVERR_RFC4884", ReadWrite, boolCodec)
 	IPV6_FLOWINFO_SEND    = option(SOL_IPV6, 33, "IPV6_FLOWINFO_SEND", ReadWrite, boolCodec)
+	IPV6_HDRINCL          = option(SOL_IPV6, 36, "IPV6_HDRINCL", ReadWrite, boolCodec)
 	IPV6_RECVPKTINFO      = option(SOL_IPV6, 49, "IPV6_RECVPKTINFO", ReadWrite, boolCodec)
 	IPV6_PKTINFO          = option(SOL_IPV6, 50, "IPV6_PKTINFO", ReadWrite, pktinfo6Codec)
 	IPV6_RECVHOPLIMIT     = option(SOL_IPV6, 51, "IPV6_RECVHOPLIMIT", ReadWrite, boolCodec)

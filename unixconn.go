@@ -15,7 +15,7 @@ type UnixConn struct{ conn }
 // into p of a datagram or record is lost. io.EOF is the peer's end; an empty
 // datagram or record is 0 and no error.
 func (c *UnixConn) Read(p []byte) (int, error) {
-	if c.n.typ != SOCK_SEQPACKET {
+	if c.network().typ != SOCK_SEQPACKET {
 		return c.conn.Read(p)
 	}
 	m := newMsg(p, nil)
@@ -24,7 +24,7 @@ func (c *UnixConn) Read(p []byte) (int, error) {
 	n, err := c.s.Recvmsg(&m.m, 0)
 	switch {
 	case err != nil:
-		return n, c.opError("read", "read", c.remote, err)
+		return n, c.failed("read", "read", err)
 	case n == 0 && m.m.ControlN == 0 && len(p) > 0:
 		return 0, io.EOF
 	}
@@ -50,19 +50,19 @@ func (c *UnixConn) ReadFrom(p []byte) (int, net.Addr, error) {
 func (c *UnixConn) ReadFromUnix(p []byte) (int, *net.UnixAddr, error) {
 	n, from, err := c.s.Recvfrom(p, 0)
 	if err != nil {
-		return n, nil, c.opError("read", "recvfrom", c.remote, err)
+		return n, nil, c.failed("read", "recvfrom", err)
 	}
 	if from.Path() == "" {
 		return n, nil, nil
 	}
-	return n, c.n.unixAddr(from), nil
+	return n, c.network().unixAddr(from), nil
 }
 
 // WriteTo sends a datagram to a *net.UnixAddr.
 func (c *UnixConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UnixAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.local, Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.network().name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToUnix(p, to)
 }
@@ -74,8 +74,8 @@ func (c *UnixConn) WriteToUnix(p []byte, addr *net.UnixAddr) (int, error) {
 		return 0, c.misaddressed(nil)
 	case c.connected:
 		return 0, c.misaddressed(addr)
-	case addr.Net != c.n.name:
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.local, Addr: addr, Err: syscall.EAFNOSUPPORT}
+	case addr.Net != c.network().name:
+		return 0, &net.OpError{Op: "write", Net: c.network().name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EAFNOSUPPORT}
 	}
 	n, err := c.s.Sendto(p, 0, unixSockaddr(addr.Name))
 	return n, c.opError("write", "sendto", addr, err)

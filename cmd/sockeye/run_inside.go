@@ -70,6 +70,14 @@ func becomeProgram(args []string) error {
 	if err := dropCapabilities(); err != nil {
 		return err
 	}
+	// It is the thread's, and this may be another than the process began with. Who has died before is told by
+	// the socket.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("PR_SET_PDEATHSIG: %w", err)
+	}
+	if n, _, err := unix.Recvfrom(setupSocket, ready[:], unix.MSG_DONTWAIT); n == 0 && err == nil {
+		return errors.New("the gateway has gone")
+	}
 	signal.Reset(syscall.SIGPIPE) // which this command ignores, and a program would inherit
 	return notStarted{p.Path, syscall.Exec(p.Path, args[1:], os.Environ())}
 }

@@ -14,30 +14,28 @@ import (
 // name, options and waits around it.
 type TCP struct {
 	base
-	conn   *tcp.Conn   // of the last connection; nil: there was none
-	cfg    *tcp.Config // its options, or those of the next
-	queue  *acceptQueue
-	screen func(*Call) // nil: the listener answers by itself
-	hold   *hold       // on claim.port
-	mss    uint16      // of the last connection, once AF_UNSPEC ended it
-	port   uint16      // as getsockname tells it: it stays when the port is given up
-	zone   int32       // of flow
-	status status
-
-	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
-	near      bool // the peer is on this host
-	early     bool // accepted before the handshake was done (RFC 7413)
-	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
-	optShared bool // opt is not the socket's own: see ownTCP
-	synTTL    uint8
-	syn4      bool // the SYN came by IPv4
-	synIface  uint16
-
+	conn  *tcp.Conn   // of the last connection; nil: there was none
+	cfg   *tcp.Config // its options, or those of the next
+	queue *acceptQueue
+	hold  *hold // on claim.port
+	opt   *tcpOptions
 	timer event.Event
 	armed tcp.Time // what timer is set to; 0: nothing
-	opt   *tcpOptions
-	stamp int64 // when data last came, in Unix nanoseconds, if anybody asked
-	stale int   // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	stamp int64    // when data last came, in Unix nanoseconds, if anybody asked
+
+	zone      int32  // of flow
+	stale     int32  // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	port      uint16 // as getsockname tells it: it stays when the port is given up
+	synIface  uint16
+	synTTL    uint8
+	status    status
+	deferred  bool   // TCP_FASTOPEN_CONNECT: the first send connects
+	near      bool   // the peer is on this host
+	early     bool   // accepted before the handshake was done (RFC 7413)
+	slowAck   bool   // TCP_QUICKACK was turned off before there was a connection
+	optShared bool   // opt is not the socket's own: see ownTCP
+	syn4      bool   // the SYN came by IPv4
+	mss       uint16 // of the last connection, once AF_UNSPEC ended it
 }
 
 // A status is what the calls have made of a socket, Linux's socket_state. It may lag behind
@@ -165,7 +163,7 @@ func (t *TCP) begin(sa sockeye.Sockaddr) error {
 		return err
 	}
 	if t.opt.fastOpenConnect && t.stack.mayFastOpen(t, to.ip) {
-		t.deferred, t.opt.deferredTo = true, sa // options of its own: one was set
+		t.deferred, t.ownTCP().deferredTo = true, sa
 		t.status = connecting
 		return nil
 	}
@@ -272,9 +270,9 @@ func (t *TCP) disconnect() {
 	switch {
 	case was == tcp.Listen:
 		t.stopListening()
-		t.stale += staleOf(0)
+		t.stale += int32(staleOf(0))
 	case t.conn == nil:
-		t.stale += staleOf(0)
+		t.stale += int32(staleOf(0))
 	default:
 		unacked, _ := t.conn.Unsent()
 		now := s.now()
@@ -282,7 +280,7 @@ func (t *TCP) disconnect() {
 		if was != tcp.Closed && was != tcp.Closing && was != tcp.LastAck {
 			t.Err = syscall.ECONNRESET
 		}
-		t.stale = unacked + staleOf(int(info.SndWnd))
+		t.stale = int32(unacked + staleOf(int(info.SndWnd)))
 		t.conn.Close(now, true)
 		err := t.Err
 		t.settle(now)
@@ -384,7 +382,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 	switch {
 	case t.conn == nil:
 		// What AF_UNSPEC ended counts as not sent (tcp_stream_memory_free).
-		if most := int(t.cfg.NotsentLowat); most == 0 || 2*t.stale < most || shut&sock.SendShutdown != 0 {
+		if most := int(t.cfg.NotsentLowat); most == 0 || 2*int(t.stale) < most || shut&sock.SendShutdown != 0 {
 			e |= out
 		}
 	case state != tcp.SynSent && (state != tcp.SynReceived || t.early):

@@ -287,7 +287,7 @@ func (t *TCP) Ioctl(req uint) (int, error) {
 	case state == tcp.Listen:
 		return 0, syscall.EINVAL
 	case t.conn == nil:
-		return t.stale * b2i(req == siocoutq), nil
+		return int(t.stale) * b2i(req == siocoutq), nil
 	case state == tcp.SynSent || state == tcp.SynReceived:
 		return 0, nil
 	case req == siocinq:

@@ -23,7 +23,6 @@ type stats struct {
 	totalRetrans uint32
 	dsackDups    uint32
 	reordSeen    uint32
-	oooSegs      uint32
 }
 
 // Info is TCP_INFO.
