@@ -199,8 +199,15 @@ func (m ControlMessage) Credentials() (Credentials, bool) {
 	return decodeCredentials(m.Data), true
 }
 
-// Timestamp reads the data of SCM_TIMESTAMP and SCM_TIMESTAMPNS: when the
-// packet came in.
+// Flags of SO_TIMESTAMPING, of what the system does in software (timestamping.rst in Linux's documentation): RX_SOFTWARE
+// takes the times of what comes, and SOFTWARE has them told.
+const (
+	SOF_TIMESTAMPING_RX_SOFTWARE = 1 << 3
+	SOF_TIMESTAMPING_SOFTWARE    = 1 << 4
+)
+
+// Timestamp reads the data of SCM_TIMESTAMP and SCM_TIMESTAMPNS, and the first time of SCM_TIMESTAMPING:
+// when the packet came in.
 func (m ControlMessage) Timestamp() (time.Time, bool) {
 	if m.Level != SOL_SOCKET || len(m.Data) < 2*wordSize {
 		return time.Time{}, false
@@ -209,7 +216,7 @@ func (m ControlMessage) Timestamp() (time.Time, bool) {
 	switch m.Type {
 	case SCM_TIMESTAMP:
 		return time.Unix(sec, frac*1000), true
-	case SCM_TIMESTAMPNS:
+	case SCM_TIMESTAMPNS, SCM_TIMESTAMPING:
 		return time.Unix(sec, frac), true
 	}
 	return time.Time{}, false

@@ -99,6 +99,19 @@ func ancillary() []Scenario {
 			x.send(c, "x", 0)
 			x.recvmsg(s, room(5, 80), 0)
 		}},
+		{"SO_TIMESTAMPING in software", func(x *calls, k kind) {
+			c, s := x.datagrams(k)
+			x.setInt(s, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE)
+			x.send(c, "taken but not told", 0)
+			x.recvmsg(s, room(20, 128), 0)
+			// The kernel begins to take times a little later, but SO_TIMESTAMPNS makes up for it.
+			x.setInt(s, SO_TIMESTAMPING, SOF_TIMESTAMPING_RX_SOFTWARE|SOF_TIMESTAMPING_SOFTWARE)
+			x.setInt(s, SO_TIMESTAMPNS, 1)
+			x.send(c, "with SO_TIMESTAMPNS", 0)
+			x.recvmsg(s, room(20, 128), 0)
+			x.send(c, "with little room", 0)
+			x.recvmsg(s, room(20, 64), 0)
+		}},
 		{"ancillary data that is wrong", func(x *calls, k kind) {
 			c, _ := x.datagrams(k)
 			for _, b := range [][]byte{

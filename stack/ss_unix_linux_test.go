@@ -73,13 +73,6 @@ func unixSockets(t *testing.T, h *sockeye.Host, dir string) (all []*sockeye.Sock
 	return all
 }
 
-func ok(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // columns are those of ss(8).
 var columns = regexp.MustCompile(`(?m)^(u_\w+)\s+(\S+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)`)
 

@@ -3,7 +3,6 @@ package inet
 import (
 	"encoding/binary"
 	"syscall"
-	"time"
 
 	"sockeye"
 	"sockeye/stack/sock"
@@ -29,13 +28,7 @@ func (b *mailbox) tell(m *sockeye.Message, d *datagram) {
 
 // tellSocket is sock_recv_cmsgs.
 func (b *base) tellSocket(c *sock.Control, d *datagram) {
-	if b.Opt.Timestamp || b.Opt.TimestampNS {
-		at := d.at
-		if at.IsZero() { // it came before the option was set
-			at = time.Now()
-		}
-		b.TellTime(c, at)
-	}
+	b.TellTime(c, d.at)
 	if b.Opt.RxqOvfl && d.drops > 0 {
 		c.AddInt(sockeye.SOL_SOCKET, sockeye.SO_RXQ_OVFL.Name, int(d.drops))
 	}

@@ -105,7 +105,7 @@ func (b *mailbox) ready() sockeye.Events {
 
 // accept queues a datagram, and tells whether there was room.
 func (b *mailbox) accept(d datagram) bool {
-	if b.Opt.Timestamp || b.Opt.TimestampNS {
+	if b.Opt.Stamps() {
 		d.at = time.Now()
 	}
 	d.pktinfo = b.ip.has(recvPktinfo | recvPktinfo6)

@@ -112,7 +112,7 @@ func (t *TCP) take(h *header, g *tcp.Segment) {
 		g.Payload.Release()
 		return
 	}
-	if t.Opt.Timestamp || t.Opt.TimestampNS {
+	if t.Opt.Stamps() {
 		t.stamp = time.Now().UnixNano()
 	}
 	now := t.stack.now()

@@ -258,7 +258,7 @@ func (t *TCP) recvUrgent(m *sockeye.Message, flags sockeye.MsgFlags) error {
 
 // tell adds the ancillary data that the socket asked for.
 func (t *TCP) tell(m *sockeye.Message, conn *tcp.Conn) {
-	if !t.opt.inq && !t.Opt.Timestamp && !t.Opt.TimestampNS {
+	if !t.opt.inq && !t.Opt.Stamps() {
 		return
 	}
 	c := sock.ControlOf(m)

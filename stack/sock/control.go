@@ -47,12 +47,19 @@ func (c *Control) Descriptors() int { return max(0, (len(c.m.Control)-c.used-hea
 // Done tells the receiver how much was filled in.
 func (c *Control) Done() { c.m.ControlN = c.used }
 
-// TellTime adds when a packet came, if the socket wants to know.
+// TellTime adds when a packet came, as far as the socket wants to know (__sock_recv_timestamp). The zero Time
+// is that of one that came before the socket said so, which SO_TIMESTAMP takes for now.
 func (s *Socket) TellTime(c *Control, t time.Time) {
+	if t.IsZero() && (s.Opt.Timestamp || s.Opt.TimestampNS) {
+		t = time.Now()
+	}
 	switch {
 	case s.Opt.TimestampNS:
 		c.Add(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMPNS, encodeWords(t.Unix(), int64(t.Nanosecond())))
 	case s.Opt.Timestamp:
 		c.Add(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMP, encodeWords(t.Unix(), int64(t.Nanosecond()/1000)))
+	}
+	if s.Opt.Timestamping&sockeye.SOF_TIMESTAMPING_SOFTWARE != 0 && !t.IsZero() { // C's struct scm_timestamping, of which the last two are hardware's
+		c.Add(sockeye.SOL_SOCKET, sockeye.SCM_TIMESTAMPING, encodeWords(t.Unix(), int64(t.Nanosecond()), 0, 0, 0, 0))
 	}
 }

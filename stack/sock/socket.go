@@ -104,6 +104,11 @@ type Options struct {
 	BindToIfindex  int
 }
 
+// Stamps tells whether the times of what comes have to be known.
+func (o *Options) Stamps() bool {
+	return o.Timestamp || o.TimestampNS || o.Timestamping&sockeye.SOF_TIMESTAMPING_RX_SOFTWARE != 0
+}
+
 // defaultOptions are those of a new socket.
 func (h *Host) defaultOptions() *Options {
 	return h.options.With(h.Sysctl.WmemDefault, h.Sysctl.RmemDefault)

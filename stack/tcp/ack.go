@@ -266,7 +266,7 @@ func (c *Conn) deliver(e *sent, n uint32, r *ackRound) {
 	c.delivered += n
 	c.h.TCPDelivered += uint64(n)
 	if r.flags&ackECE != 0 {
-		c.deliveredCE += n
+		c.needAside().deliveredCE += n
 		c.h.TCPDeliveredCE += uint64(n)
 	}
 	if !e.is(everRetrans) || r.priorDelivered == 0 {
@@ -362,8 +362,9 @@ func (c *Conn) dsackArrived(b wire.SACKBlock, r *ackRound) {
 	if size := b.Right.Diff(b.Left); size > int(c.mss) {
 		n = uint32((size + int(c.mss) - 1) / int(c.mss))
 	}
-	c.dsackDups += n
-	if c.dsackDups > c.totalRetrans { // the network duplicated it
+	a := c.needAside()
+	a.dsackDups += n
+	if a.dsackDups > c.totalRetrans { // the network duplicated it
 		c.h.TCPDSACKIgnoredNoUndo++
 		return
 	}

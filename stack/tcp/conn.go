@@ -68,12 +68,12 @@ type Conn struct {
 	pushed    Seq // end of the last write that is to be pushed
 	lastPush  Seq // end of the last segment with PSH
 	recordEnd Seq // end of the last write that ended a record
+	rttEnd    Seq // a round trip of the receiver is over when it has this
 	sndWnd    uint32
+	pmtu      uint32
 	maxWnd    uint32 // the largest window that the peer has offered
 	mss       uint16 // payload of a full segment without SACK blocks
 	peerMSS   uint16 // the peer's MSS option
-	rttEnd    Seq    // a round trip of the receiver is over when it has this
-	pmtu      uint32
 	lowMTU    uint16 // black-hole detection: what surely gets through; 0: not in use
 
 	sndq ring[chunk]
@@ -101,11 +101,16 @@ type Conn struct {
 // An errno is a syscall.Errno in less memory.
 type errno uint16
 
-// An aside is what a connection needs at its very beginning or end only, or when it has sent much.
+// An aside is what a connection needs at its very beginning or end only, or when it has sent
+// much or lost something.
 type aside struct {
 	fastOpen *fastOpen
 	timeWait *TimeWait
 	cubic    *cubicState // nil: as at the beginning
+
+	bytesRetrans uint64
+	dsackDups    uint32
+	deliveredCE  uint32
 }
 
 // needAside gives it to be changed.

@@ -10,7 +10,6 @@ import (
 type stats struct {
 	bytesAcked   uint64
 	bytesSent    uint64
-	bytesRetrans uint64
 	received     uint64
 	busyTime     Time
 	busySince    Time
@@ -21,7 +20,6 @@ type stats struct {
 	dataSegsIn   uint32
 	dataSegsOut  uint32
 	totalRetrans uint32
-	dsackDups    uint32
 	reordSeen    uint32
 }
 
@@ -63,9 +61,11 @@ func (c *Conn) Info(now Time) (t sockeye.TCPInfo) {
 	if c.rtx.len() > 0 {
 		t.BusyTime += dur(now - c.busySince)
 	}
-	t.Delivered, t.DeliveredCE = c.delivered, c.deliveredCE
-	t.BytesSent, t.BytesRetrans = c.bytesSent, c.bytesRetrans
-	t.DSACKDups, t.ReordSeen = c.dsackDups, c.reordSeen
+	t.Delivered = c.delivered
+	t.BytesSent, t.ReordSeen = c.bytesSent, c.reordSeen
+	if a := c.aside; a != nil {
+		t.BytesRetrans, t.DSACKDups, t.DeliveredCE = a.bytesRetrans, a.dsackDups, a.deliveredCE
+	}
 	t.RcvOooPack, t.SndWnd = c.oooSegs, c.sndWnd
 	return t
 }

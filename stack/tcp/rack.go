@@ -3,13 +3,12 @@ package tcp
 // rackState is RACK's (RFC 8985 section 5.2).
 type rackState struct {
 	at        Time // when the most recently sent segment that is delivered was sent
-	end       Seq
 	rtt       Time
+	end       Seq
 	steps     uint8 // of min_rtt/4 in the reordering window
 	persist   uint8 // recoveries until it shrinks back
 	dsackSeen bool
 	advanced  bool
-	lastDeliv uint32
 }
 
 const rackPersist = 16 // recoveries (RFC 8985 section 6.2, step 4)
@@ -104,13 +103,13 @@ func (c *Conn) adaptReorderWindow(r *ackRound) {
 	if r.priorDelivered == 0 {
 		return
 	}
-	if int32(r.priorDelivered-k.lastDeliv) < 0 { // within a round trip of the last change
+	if int32(r.priorDelivered-c.rackDelivered) < 0 { // within a round trip of the last change
 		k.dsackSeen = false
 	}
 	switch {
 	case k.dsackSeen:
 		k.steps = uint8(min(int(k.steps)+1, 255))
-		k.dsackSeen, k.lastDeliv, k.persist = false, c.delivered, rackPersist
+		k.dsackSeen, c.rackDelivered, k.persist = false, c.delivered, rackPersist
 	case k.persist == 0:
 		k.steps = 1
 	}

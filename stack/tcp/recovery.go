@@ -44,8 +44,8 @@ type recovery struct {
 	prrDelivered  uint32
 	prrOut        uint32
 	delivered     uint32
-	deliveredCE   uint32
 	lostTotal     uint32
+	rackDelivered uint32 // when RACK's window last changed
 	rack          rackState
 	leastRTT      Time // for HyStart
 }

@@ -13,7 +13,7 @@ func (c *Conn) retransmit(i int) {
 	n := uint32(e.segs)
 	c.h.RetransSegs += uint64(n)
 	c.totalRetrans += n
-	c.bytesRetrans += uint64(e.data())
+	c.needAside().bytesRetrans += uint64(e.data())
 	if c.retransAt == 0 {
 		c.retransAt = c.h.now
 	}

@@ -39,7 +39,7 @@ func (c *Conn) TimeWait() (tw TimeWait, ok bool) {
 	if c.aside == nil || c.aside.timeWait == nil {
 		return tw, false
 	}
-	tw, c.aside = *c.aside.timeWait, nil
+	tw, c.aside.timeWait = *c.aside.timeWait, nil
 	return tw, true
 }
 

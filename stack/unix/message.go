@@ -161,7 +161,7 @@ func (m *message) sentBy() sockeye.Credentials {
 // tell fills in what comes beside the data of a message: scm_recv_unix.
 func (s *Socket) tell(m *sockeye.Message, from *message, peek bool) {
 	room := sock.ControlOf(m)
-	if s.Type != sockeye.SOCK_STREAM {
+	if s.Type != sockeye.SOCK_STREAM && (s.Opt.Timestamp || s.Opt.TimestampNS) {
 		s.TellTime(&room, from.when)
 	}
 	if s.Opt.PassCred {
