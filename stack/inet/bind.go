@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"sockeye"
+	"sockeye/wire"
 )
 
 // bindPort is inet_bind and inet6_bind for a socket of a protocol that has ports. One that
@@ -57,6 +58,7 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr, busy b
 		}
 	}
 	b.givenIP, b.givenPort = t.ip != b.any(), t.port != 0
+	b.remote, b.remotePort = wire.Addr{}, 0 // of a connection that is over
 	return nil
 }
 

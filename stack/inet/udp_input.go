@@ -139,7 +139,11 @@ func split(p *packet.Packet, size int) (list []*packet.Packet) {
 // udpError tells the socket that sent the datagram which an error quotes (udp_err).
 func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) {
 	src, dst := q.Ports()
-	u := s.udpFind(&header{src: q.Dst, dst: q.Src, iface: h.iface}, wire.UDP{SrcPort: dst, DstPort: src})
+	iface := h.iface
+	if q.Dst.Is4() { // __udp4_lib_err asks for the device, __udp6_lib_err for the interface
+		iface = h.link
+	}
+	u := s.udpFind(&header{src: q.Dst, dst: q.Src, iface: iface}, wire.UDP{SrcPort: dst, DstPort: src})
 	if u == nil {
 		return
 	}
