@@ -172,6 +172,23 @@ func (m ControlMessage) Pktinfo() (Pktinfo, bool) {
 	return Pktinfo{}, false
 }
 
+// OriginalDst reads the data of IP_ORIGDSTADDR and IPV6_ORIGDSTADDR: the address and port that a
+// datagram was sent to, which may be another host's (IP_TRANSPARENT, ip(7)).
+func (m ControlMessage) OriginalDst() (Sockaddr, bool) {
+	if !m.is(IP_RECVORIGDSTADDR.Level, IP_RECVORIGDSTADDR.Name) && !m.is(IPV6_RECVORIGDSTADDR.Level, IPV6_RECVORIGDSTADDR.Name) {
+		return Sockaddr{}, false
+	}
+	return SockaddrBytes(m.Data), true
+}
+
+// PathMTU reads the data of IPV6_PATHMTU: a datagram to this address was longer than the MTU.
+func (m ControlMessage) PathMTU() (PathMTU, bool) {
+	if !m.is(IPV6_PATHMTU.Level, IPV6_PATHMTU.Name) || len(m.Data) < sizeofMTUInfo {
+		return PathMTU{}, false
+	}
+	return decodePathMTU(m.Data), true
+}
+
 func (m ControlMessage) is(level, typ int) bool { return m.Level == level && m.Type == typ }
 
 // Credentials reads the data of SCM_CREDENTIALS.

@@ -43,6 +43,25 @@ type Unlinker interface {
 	Unlink(path string) error
 }
 
+// An Epoller is an Engine that can watch many endpoints (epoll(7)).
+type Epoller interface {
+	// Epoll makes an empty set.
+	Epoll() (EpollSet, error)
+}
+
+// An EpollSet is what an Epoll stands on. Its errors are bare, and its methods
+// those of Epoll; after Close they give net.ErrClosed.
+type EpollSet interface {
+	// Descriptor is the number that names the set in traces.
+	Descriptor() int
+	Add(ep Endpoint, events Events, data any) error
+	Delete(ep Endpoint) error
+	// Wait fills in events, which has room, and tells how many. It returns as
+	// Engine.Poll does.
+	Wait(ctx context.Context, events []EpollEvent, deadline time.Time) (int, error)
+	Close() error
+}
+
 // An Endpoint is one socket of an engine. No method but Wait blocks: a call
 // that would gives EAGAIN, or EINPROGRESS from Connect. All methods may be
 // called at once; after Close they give net.ErrClosed.
@@ -131,6 +150,16 @@ type Splicer interface {
 	SpliceTo(dst Endpoint, max int64, wait Waits) (int64, error)
 	// Sendfile sends up to max bytes of the file, from its current offset.
 	Sendfile(file *os.File, max int64, wait Waits) (int64, error)
+}
+
+// A Mover is an Endpoint that takes part in a transfer to or from an endpoint of any engine, and
+// gives and takes its own memory for it: what is moved is copied once less. syscall.EINVAL is as of
+// Splicer.
+type Mover interface {
+	// MoveTo moves up to max bytes from the endpoint to dst, until the end of the stream.
+	MoveTo(dst Endpoint, max int64, wait Waits) (int64, error)
+	// MoveFrom moves up to max bytes from src to the endpoint, until the end of the stream.
+	MoveFrom(src Endpoint, max int64, wait Waits) (int64, error)
 }
 
 // A Waits is how a transfer waits: it calls try, and again whenever ep may be

@@ -91,7 +91,10 @@ var options []AnyOption
 // Options gives every option that this package knows by name, level by level.
 func Options() []AnyOption { return slices.Clone(options) }
 
-// option makes an option and lists it.
+// option makes an option and lists it. There are 150 of them: inlined, their making would be 60 KB of
+// every program.
+//
+//go:noinline
 func option[T any](level, name int, label string, access Access, c codec[T]) Option[T] {
 	o := Option[T]{level, name, label, access, c}
 	options = append(options, o)

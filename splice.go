@@ -27,18 +27,33 @@ func splice(dst, src *Socket, max int64) (int64, error) {
 	if max < 0 {
 		max = math.MaxInt64
 	}
-	if sp, ok := src.c.ep.(Splicer); ok && src.c.host.engine == dst.c.host.engine {
-		n, err := transfer{dst, src}.run(func(w Waits) (int64, error) { return sp.SpliceTo(dst.c.ep, max, w) })
-		if err == nil {
-			return n, nil
-		}
-		if !errors.Is(err, syscall.EINVAL) {
-			return n, src.c.fail(callSplice, dst.c.remote(), err)
-		}
-		m, err := copyStream(dst, src, max-n)
-		return n + m, err
+	move := mover(dst, src)
+	if move == nil {
+		return copyStream(dst, src, max)
 	}
-	return copyStream(dst, src, max)
+	n, err := transfer{dst, src}.run(func(w Waits) (int64, error) { return move(max, w) })
+	if err == nil {
+		return n, nil
+	}
+	if !errors.Is(err, syscall.EINVAL) {
+		return n, src.c.fail(callSplice, dst.c.remote(), err)
+	}
+	m, err := copyStream(dst, src, max-n)
+	return n + m, err
+}
+
+// mover is how the engines of two sockets move data without bringing it to the program; nil: not at all.
+func mover(dst, src *Socket) func(max int64, w Waits) (int64, error) {
+	if sp, ok := src.c.ep.(Splicer); ok && src.c.host.engine == dst.c.host.engine {
+		return func(max int64, w Waits) (int64, error) { return sp.SpliceTo(dst.c.ep, max, w) }
+	}
+	if m, ok := src.c.ep.(Mover); ok {
+		return func(max int64, w Waits) (int64, error) { return m.MoveTo(dst.c.ep, max, w) }
+	}
+	if m, ok := dst.c.ep.(Mover); ok {
+		return func(max int64, w Waits) (int64, error) { return m.MoveFrom(src.c.ep, max, w) }
+	}
+	return nil
 }
 
 func copyStream(dst, src *Socket, max int64) (int64, error) {

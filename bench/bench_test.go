@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,7 +63,7 @@ func TestEveryLoadGivesSaneRows(t *testing.T) {
 						t.Errorf("%s is not passed on", r.Metric)
 					}
 				default:
-					seen[r.Metric] = r.Median > 0 || r.Metric == "lost" || r.Metric == "allocs/call" || r.Metric == "server-us/req"
+					seen[r.Metric] = r.Median > 0 || slices.Contains(mayBeZero, r.Metric)
 				}
 			}
 			for _, m := range test.metrics {
@@ -73,6 +74,9 @@ func TestEveryLoadGivesSaneRows(t *testing.T) {
 		})
 	}
 }
+
+// mayBeZero are metrics that are best when they are 0.
+var mayBeZero = []string{"lost", "missing", "modules", "allocs/call", "allocs/segment", "server-us/req"}
 
 func TestRatioIsOfOneRound(t *testing.T) {
 	tt := &test{
@@ -91,6 +95,17 @@ func TestRatioIsOfOneRound(t *testing.T) {
 	cost, _ := tt.summary(tt.metrics[1], "net", samples)
 	if want := (ratio{2.5, 2, 3}); *cost.Ratio != want {
 		t.Errorf("got %+v, want %+v", *cost.Ratio, want)
+	}
+}
+
+func TestLimitIsOfOurs(t *testing.T) {
+	tt := &test{name: "work", metrics: []metric{{name: "size", lower: true, most: 5}}}
+	samples := map[string][]map[string]float64{ours: {{"size": 6}}, "net": {{"size": 4}}}
+	for peer, want := range map[string]string{ours: "goal 5 at most missed", "net": "sockeye is 0.67 x as good [0.67 .. 0.67]"} {
+		r, _ := tt.summary(tt.metrics[0], peer, samples)
+		if got := verdict(r); got != want {
+			t.Errorf("%s: got %q, want %q", peer, got, want)
+		}
 	}
 }
 

@@ -22,8 +22,9 @@ type test struct {
 // A metric is one figure that a measurement gives.
 type metric struct {
 	name  string
-	lower bool // is better; else higher
-	count bool // of mishaps: no ratio
+	lower bool    // is better; else higher
+	count bool    // of mishaps: no ratio
+	most  float64 // that ours is to be; 0: no matter
 }
 
 // A goal is what ours is to reach: factor times as good as the peer.
@@ -46,6 +47,7 @@ type result struct {
 	Rounds int     `json:"rounds"`
 	Ratio  *ratio  `json:"ratio,omitempty"` // how many times as good ours is
 	Goal   float64 `json:"goal,omitempty"`  // what the ratio's median is to reach
+	Limit  float64 `json:"limit,omitempty"` // what our median is not to exceed
 }
 
 // A ratio is between two measurements of one round.
@@ -132,6 +134,9 @@ func (t *test) summary(m metric, peer string, samples map[string][]map[string]fl
 	}
 	r := result{Test: t.name, Metric: m.name, Peer: peer, Rounds: len(values)}
 	r.Median, r.Least, r.Most = spread(values)
+	if peer == ours {
+		r.Limit = m.most
+	}
 	if len(ratios) > 0 {
 		r.Ratio = new(ratio)
 		r.Ratio.Median, r.Ratio.Least, r.Ratio.Most = spread(ratios)

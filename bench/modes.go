@@ -16,8 +16,9 @@ var modes map[string]func(ctx context.Context, args []string) error
 
 func init() {
 	modes = map[string]func(context.Context, []string) error{
-		"load":  runLoad,
-		"serve": runServer,
+		"load":   runLoad,
+		"serve":  runServer,
+		"behind": runBehind,
 	}
 }
 
@@ -31,12 +32,30 @@ var loads = map[string]load{
 	"connect":      byLibrary(library{netConnect, sockConnect}),
 	"udp-64":       byLibrary(library{netDatagrams(64), sockDatagrams(64)}),
 	"udp-1400":     byLibrary(library{netDatagrams(1400), sockDatagrams(1400)}),
+	"tun-rx":       behindDevice(iperfServers),
+	"tun-tx":       behindDevice(iperfServers, "-R"),
+	"tun-bad":      behindDevice(impairedServers, "-R"),
+	"iperf3":       iperfClient(),
+	"iperf3-R":     iperfClient("-R"),
+	"turns":        turns,
+	"delay":        delayOff,
+	"loss":         lossOff,
+	"rate":         rateOff(),
+	"rate-R":       rateOff("-R"),
 	"connections":  exchanges,
 	"closes":       closes,
 	"echo-32":      echoWindow,
 	"echo-16":      echoBursts(echoBurst),
 	"echo-16x1":    echoBursts(1),
 	"echo-new":     echoNew,
+
+	"in-bulk":      between(fast, bulkBetween),
+	"in-bulk-1500": between(ethernet, bulkBetween),
+	"in-pingpong":  between(fast, pingPongBetween),
+	"in-connect":   between(fast, connectBetween),
+	"in-udp-64":    between(fast, datagramsBetween(64)),
+	"in-idle":      between(fast, idleBetween(5000)),
+	"in-crowd":     between(fast, crowd),
 }
 
 // A library is the same work written against package net and against sockeye.

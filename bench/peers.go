@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 // programs are what the peers need that are not this program.
 var programs = map[string]string{
 	"socat": "socat", "socat-128k": "socat", "socat-recvfrom": "socat", "ncat": "ncat",
-	"haproxy": "haproxy", "haproxy-splice": "haproxy",
+	"haproxy": "haproxy", "haproxy-splice": "haproxy", "pasta": "pasta", "slirp4netns": "slirp4netns",
 }
 
 // missingProgram names the program that a peer lacks.
@@ -153,14 +154,15 @@ func relayIperf(flags ...string) func(context.Context, string, options) (map[str
 			return start(iperf, "-s", "-B", "127.0.0.1", "-p", strconv.Itoa(port))
 		}
 		return behindRelay(peer, o, server, func(port int, running []*process) (map[string]float64, error) {
-			return runIperf(ctx, port, flags, running, o.duration)
+			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
+			return runIperf(ctx, at, flags, running, o.duration)
 		})
 	}
 }
 
-func runIperf(ctx context.Context, port int, flags []string, running []*process, d time.Duration) (map[string]float64, error) {
+func runIperf(ctx context.Context, at netip.AddrPort, flags []string, running []*process, d time.Duration) (map[string]float64, error) {
 	seconds := int(math.Ceil(d.Seconds())) // iperf3 knows no shorter time
-	args := append([]string{"-J", "-c", "127.0.0.1", "-p", strconv.Itoa(port), "-t", strconv.Itoa(seconds)}, flags...)
+	args := append([]string{"-J", "-c", at.Addr().String(), "-p", strconv.Itoa(int(at.Port())), "-t", strconv.Itoa(seconds)}, flags...)
 	client := exec.CommandContext(ctx, iperf, args...)
 	out, err := client.Output()
 	if err != nil {
@@ -185,7 +187,7 @@ func runIperf(ctx context.Context, port int, flags []string, running []*process,
 	if received.Bytes == 0 {
 		return nil, errors.New("iperf3 received nothing")
 	}
-	return map[string]float64{"Gbit/s": received.Bits / 1e9, "cpu-s/GB": used.Seconds() / (received.Bytes / 1e9)}, nil
+	return map[string]float64{"Gbit/s": received.Bits / 1e9, "Mbit/s": received.Bits / 1e6, "cpu-s/GB": used.Seconds() / (received.Bytes / 1e9)}, nil
 }
 
 // relayLoad works on a relay with a load of this program.

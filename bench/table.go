@@ -26,7 +26,12 @@ func printTable(out io.Writer, chosen []*test, results []result) {
 
 // verdict tells how many times as good ours is, and as it should be.
 func verdict(r result) string {
-	if r.Ratio == nil {
+	switch {
+	case r.Limit != 0 && r.Median <= r.Limit:
+		return fmt.Sprintf("goal %s at most reached", figure(r.Limit))
+	case r.Limit != 0:
+		return fmt.Sprintf("goal %s at most missed", figure(r.Limit))
+	case r.Ratio == nil:
 		return ""
 	}
 	s := fmt.Sprintf("%s is %.2f x as good [%.2f .. %.2f]", ours, r.Ratio.Median, r.Ratio.Least, r.Ratio.Most)

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -95,9 +96,15 @@ func inNamespace(needs conformance.Needs, f func(conformance.Site) error) error 
 				return fmt.Errorf("capset: %w", err)
 			}
 		}
+		forking.RLock()
+		defer forking.RUnlock()
 		return f(at)
 	})
 }
+
+// forking keeps scenarios and programs apart: until it runs execve(2), a new process has a
+// copy of every descriptor, and what a scenario closes stays open.
+var forking sync.RWMutex
 
 // buffers asks for the bounds of socket buffers, which namespaces share.
 func buffers(at *conformance.Site) error {
@@ -197,6 +204,8 @@ addr add fe80::1/64 dev eth0 nodad
 route add default via 192.0.2.254
 route add ::/0 via 2001:db8::fe dev eth0
 `)
+	forking.Lock()
+	defer forking.Unlock()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("ip (of iproute2): %w: %s", err, bytes.TrimSpace(out))
 	}

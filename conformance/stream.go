@@ -1,7 +1,10 @@
 package conformance
 
 import (
+	"context"
+	"errors"
 	"strings"
+	"syscall"
 	"time"
 
 	. "sockeye"
@@ -175,7 +178,7 @@ func streams() []Scenario {
 				x.send(c, "x", 0)
 				x.ready(c)
 			}
-			x.drain(a)
+			x.drain(a, c)
 			x.await(c, POLLOUT)
 			x.send(c, "x", 0)
 		}},
@@ -471,12 +474,24 @@ func (x *calls) sendPart(f *fd, size int, flags MsgFlags) {
 	x.log(part, "send(%v, %d bytes, %v)", f, size, flags)
 }
 
-// drain receives all that waits.
-func (x *calls) drain(f *fd) {
+// drain receives until the sender may send again. That there is nothing to receive does
+// not yet say so: the rest may be on its way.
+func (x *calls) drain(f, sender *fd) {
+	ctx, cancel := context.WithDeadline(context.Background(), x.deadline)
+	defer cancel()
 	p := make([]byte, 64<<10)
 	for {
-		if _, err := f.s.Recv(p, MSG_DONTWAIT); err != nil {
+		_, err := f.s.Recv(p, MSG_DONTWAIT)
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, syscall.EAGAIN):
+			x.fail("recv(%v): %v", f, err)
+		case sender.s.Ready(POLLOUT) != 0:
 			return
+		}
+		if _, err := x.site.Host.Poll(ctx, []PollFd{{Socket: f.s, Events: POLLIN}, {Socket: sender.s, Events: POLLOUT}}, -1); err != nil {
+			x.fail("draining %v: %v", f, err)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Loop struct {
 	running bool
 	idle    *sync.Cond
 	closed  bool
+	steps   *steps // of a loop in lockstep
 }
 
 type job struct {
@@ -99,15 +100,28 @@ func (l *Loop) Cancel(e *Event) {
 	l.remove(e)
 }
 
+// Next is when the first event is due; false: nothing is scheduled, and no timer is set.
+func (l *Loop) Next() (Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		return 0, false
+	}
+	return l.queue[0].at, true
+}
+
 // Run does the work that is due, unless another goroutine is about it. The caller
 // holds no lock.
 func (l *Loop) Run() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.running || l.first == len(l.work) {
-		return
+	switch {
+	case l.running || l.first == len(l.work):
+	case l.steps != nil:
+		l.startSteps()
+	default:
+		l.run()
 	}
-	l.run()
 }
 
 // patience is how many pieces of work are done before run looks at the clock again.
@@ -129,26 +143,41 @@ func (l *Loop) run() {
 		var arg any
 		switch {
 		case l.first < len(l.work) && !late:
-			j := &l.work[l.first]
-			h, arg = j.handler, j.arg
-			*j = job{}
-			if l.first++; l.first == len(l.work) {
-				l.work, l.first = l.work[:0], 0
-			}
+			h, arg = l.takeWork()
 		case len(l.queue) > 0 && l.queue[0].at <= now:
-			e := l.queue[0]
-			l.remove(e)
-			h, arg = e.Handler, e.Arg
+			h, arg = l.takeEvent()
 		default:
-			l.running = false
-			l.idle.Broadcast()
-			l.arm()
+			l.stop()
 			return
 		}
 		l.mu.Unlock()
 		h.Handle(now, arg)
 		l.mu.Lock()
 	}
+}
+
+// takeWork takes the first piece of work off the list.
+func (l *Loop) takeWork() (Handler, any) {
+	j := l.work[l.first]
+	l.work[l.first] = job{}
+	if l.first++; l.first == len(l.work) {
+		l.work, l.first = l.work[:0], 0
+	}
+	return j.handler, j.arg
+}
+
+// takeEvent takes the first event out of the queue.
+func (l *Loop) takeEvent() (Handler, any) {
+	e := l.queue[0]
+	l.remove(e)
+	return e.Handler, e.Arg
+}
+
+// stop is for who has found nothing more to do.
+func (l *Loop) stop() {
+	l.running = false
+	l.idle.Broadcast()
+	l.arm()
 }
 
 // arm sets the timer to the first event.
@@ -172,6 +201,10 @@ func (l *Loop) fire() {
 	if l.running || l.closed {
 		return // who runs arms the timer again
 	}
+	if l.steps != nil {
+		l.startSteps()
+		return
+	}
 	l.run()
 }
 
@@ -188,6 +221,9 @@ func (l *Loop) Close() {
 	l.queue = nil
 	if l.timer != nil {
 		l.timer.Stop()
+	}
+	if l.steps != nil {
+		l.steps.release()
 	}
 	for l.running {
 		l.idle.Wait()

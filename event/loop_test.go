@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 )
 
 // A log notes what happens, and when.
@@ -25,6 +26,7 @@ func (l *log) Handle(now event.Time, arg any) {
 }
 
 func TestEventsHappenInOrderOfTimeAndThenOfAsking(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		loop := event.New()
 		var got log
@@ -50,6 +52,7 @@ func TestEventsHappenInOrderOfTimeAndThenOfAsking(t *testing.T) {
 }
 
 func TestEventsCanBeMovedAndCanceled(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		loop := event.New()
 		var got log
@@ -86,6 +89,7 @@ func (c *chain) Handle(now event.Time, arg any) {
 }
 
 func TestWorkIsDoneByWhoCausedItBeforeRunReturns(t *testing.T) {
+	leak.Check(t)
 	loop := event.New()
 	defer loop.Close()
 	c := &chain{loop: loop, left: 1000}
@@ -97,6 +101,7 @@ func TestWorkIsDoneByWhoCausedItBeforeRunReturns(t *testing.T) {
 }
 
 func TestWorkOfManyGoroutinesIsAllDone(t *testing.T) {
+	leak.Check(t)
 	loop := event.New()
 	var got log
 	var wg sync.WaitGroup
@@ -124,6 +129,7 @@ func TestWorkOfManyGoroutinesIsAllDone(t *testing.T) {
 }
 
 func TestNothingHappensAfterClose(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		loop := event.New()
 		var got log
@@ -155,6 +161,7 @@ func (r *relay) Handle(now event.Time, arg any) {
 }
 
 func TestEventsHappenWhileWorkGoesOn(t *testing.T) {
+	leak.Check(t)
 	loop := event.New()
 	defer loop.Close()
 	r := &relay{loop: loop, left: 100e6}
@@ -164,4 +171,92 @@ func TestEventsHappenWhileWorkGoesOn(t *testing.T) {
 	if !r.fired {
 		t.Error("an event that was due waited until all work was done")
 	}
+}
+
+// A scheduler schedules an event each time that it is called, and may be held up.
+type scheduler struct {
+	loop  *event.Loop
+	event event.Event
+	began chan struct{}
+	end   chan struct{}
+}
+
+func (s *scheduler) Handle(now event.Time, _ any) {
+	if s.began != nil {
+		close(s.began)
+		<-s.end
+	}
+	s.loop.At(now.Add(time.Minute), &s.event)
+}
+
+func TestCloseStopsTheTimer(t *testing.T) {
+	leak.Check(t)
+	for _, tt := range []struct {
+		name  string
+		armed bool // before Close
+		do    func(s *scheduler)
+	}{
+		{"never used", false, func(s *scheduler) {}},
+		{"an event is scheduled", true, func(s *scheduler) { s.Handle(s.loop.Now(), nil) }},
+		{"an event was moved", true, func(s *scheduler) {
+			s.Handle(s.loop.Now(), nil)
+			s.loop.At(s.loop.Now().Add(time.Second), &s.event)
+		}},
+		{"events happened and scheduled others", true, func(s *scheduler) {
+			s.Handle(s.loop.Now(), nil)
+			time.Sleep(time.Hour + time.Second)
+		}},
+		{"all events happened", false, func(s *scheduler) {
+			s.loop.At(s.loop.Now().Add(time.Second), &event.Event{Handler: new(log)})
+			time.Sleep(time.Hour)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, closes := range []bool{false, true} {
+					s := &scheduler{loop: event.New()}
+					s.event.Handler = s
+					tt.do(s)
+					if _, some := s.loop.Next(); some != tt.armed {
+						t.Errorf("an event is scheduled: %v", some)
+					}
+					want := tt.armed
+					if closes {
+						s.loop.Close()
+						s.loop.At(s.loop.Now().Add(time.Second), &s.event)
+						want = false
+					}
+					if s.loop.Armed() != want {
+						t.Errorf("closed %v: the timer is set: %v", closes, !want)
+					}
+					s.loop.Close()
+				}
+			})
+		})
+	}
+}
+
+func TestCloseWaitsForWorkAndStopsTheTimerThatItWants(t *testing.T) {
+	leak.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := &scheduler{loop: event.New(), began: make(chan struct{}), end: make(chan struct{})}
+		s.event.Handler = s
+		s.loop.Do(s, nil)
+		go s.loop.Run()
+		<-s.began
+		closed := false
+		go func() {
+			s.loop.Close()
+			closed = true
+		}()
+		synctest.Wait()
+		if closed {
+			t.Error("Close did not wait for the work")
+		}
+		close(s.end)
+		synctest.Wait()
+		if !closed || s.loop.Armed() {
+			t.Errorf("closed %v, and the timer may be set", closed)
+		}
+	})
 }

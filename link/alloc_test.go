@@ -7,12 +7,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sockeye/internal/leak"
 	"sockeye/link"
 )
 
 // Under the race detector pools lose what is put into them, on purpose.
 
 func TestNoPacketAllocates(t *testing.T) {
+	leak.Check(t)
 	for _, c := range courses {
 		loop := network(t)
 		port, p := c.send(t, loop), c.p.build()
@@ -30,6 +32,7 @@ func TestNoPacketAllocates(t *testing.T) {
 }
 
 func TestNoPacketOnItsWayAllocates(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Rate: 8e6, Delay: 50 * time.Millisecond, Jitter: 10 * time.Millisecond}})
 		i.far.Attach(new(bin))

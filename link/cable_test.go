@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
 )
 
 func TestLoopbackGivesBackWhatIsSent(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	lo := link.Loopback(loop)
@@ -34,6 +36,7 @@ func TestLoopbackGivesBackWhatIsSent(t *testing.T) {
 }
 
 func TestCableCarriesBothWaysInOrder(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	a, b := link.Cable(loop, link.CableOptions{})
@@ -68,6 +71,7 @@ func (g *ponger) Receive(now event.Time, p *packet.Packet) {
 }
 
 func TestAnAnswerToEveryAnswerDoesNotRecurse(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	a, b := link.Cable(loop, link.CableOptions{})
@@ -82,6 +86,7 @@ func TestAnAnswerToEveryAnswerDoesNotRecurse(t *testing.T) {
 }
 
 func TestCableTakesWhatItsOptionsSay(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	large := spec{slices: []int{5000}, gso: 1460, flags: wire.ACK}
 	for _, tt := range []struct {
@@ -128,6 +133,7 @@ func TestCableTakesWhatItsOptionsSay(t *testing.T) {
 }
 
 func TestAnUnpluggedEndNeitherTakesNorGives(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	a, b := link.Cable(loop, link.CableOptions{})
@@ -144,6 +150,7 @@ func TestAnUnpluggedEndNeitherTakesNorGives(t *testing.T) {
 }
 
 func TestPatchJoinsTwoLinks(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	a, b := link.Cable(loop, link.CableOptions{})
@@ -159,6 +166,7 @@ func TestPatchJoinsTwoLinks(t *testing.T) {
 }
 
 func TestManySendersKeepTheirOrder(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	a, b := link.Cable(loop, link.CableOptions{})

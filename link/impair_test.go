@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 )
@@ -70,6 +71,7 @@ func sequence(from, n int) (s []int) {
 }
 
 func TestWithoutFaultsPacketsPassUnchanged(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	i := impair(t, link.Impairment{})
 	i.port.Send(spec{slices: []int{20000}, gso: 1000}.build())
@@ -84,6 +86,7 @@ func TestWithoutFaultsPacketsPassUnchanged(t *testing.T) {
 }
 
 func TestDelayIsExactAndKeepsOrder(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Delay: 50 * time.Millisecond}})
 		start := i.loop.Now()
@@ -104,6 +107,7 @@ func TestDelayIsExactAndKeepsOrder(t *testing.T) {
 }
 
 func TestDirectionsHaveTheirOwnFaults(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Delay: time.Second}, In: link.Faults{Delay: 2 * time.Second}})
 		near := attach(i.port)
@@ -119,6 +123,7 @@ func TestDirectionsHaveTheirOwnFaults(t *testing.T) {
 }
 
 func TestJitterHasItsDistribution(t *testing.T) {
+	leak.Check(t)
 	const n = 10000
 	for _, tt := range []struct {
 		distribution link.Distribution
@@ -153,6 +158,7 @@ func TestJitterHasItsDistribution(t *testing.T) {
 }
 
 func TestJitterKeepsOrderIfTold(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		faults := link.Faults{Delay: 10 * time.Millisecond, Jitter: 10 * time.Millisecond, KeepOrder: true}
 		i := impair(t, link.Impairment{Out: faults})
@@ -173,6 +179,7 @@ func TestJitterKeepsOrderIfTold(t *testing.T) {
 }
 
 func TestRateSpacesPacketsAndTheQueueIsBounded(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name  string
 		queue link.Queue
@@ -205,6 +212,7 @@ func TestRateSpacesPacketsAndTheQueueIsBounded(t *testing.T) {
 }
 
 func TestTheQueueDrainsWhilePacketsCome(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Rate: 8e6, Queue: link.Queue{Packets: 5}}})
 		for k := range 3000 { // one each 0.9 ms, which is a tenth more than leave
@@ -223,6 +231,7 @@ func TestTheQueueDrainsWhilePacketsCome(t *testing.T) {
 }
 
 func TestANewRateHoldsForWhatWaits(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Rate: 8e6}}) // 1 ms for a packet
 		start := i.loop.Now()
@@ -246,6 +255,7 @@ func TestANewRateHoldsForWhatWaits(t *testing.T) {
 }
 
 func TestLossHasItsProbability(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	i := impair(t, link.Impairment{Out: link.Faults{Loss: 0.03}})
 	i.send(0, 20000)
@@ -256,6 +266,7 @@ func TestLossHasItsProbability(t *testing.T) {
 }
 
 func TestBurstsHaveTheirLength(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	i := impair(t, link.Impairment{Out: link.Faults{Burst: link.Burst{GoodToBad: 0.01, BadToGood: 0.25, LossBad: 1}}})
 	i.send(0, 20000)
@@ -276,6 +287,7 @@ func TestBurstsHaveTheirLength(t *testing.T) {
 }
 
 func TestDuplicatesFollowTheirOriginals(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	i := impair(t, link.Impairment{Out: link.Faults{Duplicate: 1}})
 	i.send(0, 3)
@@ -288,6 +300,7 @@ func TestDuplicatesFollowTheirOriginals(t *testing.T) {
 }
 
 func TestReorderLetsEveryGapthPacketOvertake(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Delay: 10 * time.Millisecond, Reorder: link.Reorder{Probability: 1, Gap: 3}}})
 		i.send(0, 9)
@@ -302,6 +315,7 @@ func TestReorderLetsEveryGapthPacketOvertake(t *testing.T) {
 }
 
 func TestCorruptionFlipsOneBitThatTheChecksumsShow(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	i := impair(t, link.Impairment{Seed: 5, Out: link.Faults{Corrupt: 1}})
 	s := spec{slices: []int{50, 50}}
@@ -337,6 +351,7 @@ func TestCorruptionFlipsOneBitThatTheChecksumsShow(t *testing.T) {
 }
 
 func TestPartitionStopsWhatIsSentAndWhatWouldArrive(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		delay := link.Faults{Delay: 10 * time.Millisecond}
 		i := impair(t, link.Impairment{Out: delay, In: delay})
@@ -369,6 +384,7 @@ func TestPartitionStopsWhatIsSentAndWhatWouldArrive(t *testing.T) {
 }
 
 func TestEachSegmentOfALargePacketHasItsOwnFate(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	i := impair(t, link.Impairment{Seed: 3, Out: link.Faults{Loss: 0.5}})
 	for range 100 {
@@ -425,6 +441,7 @@ func stormy(t *testing.T, seed uint64) (story string) {
 }
 
 func TestTheSameSeedHasTheSameStory(t *testing.T) {
+	leak.Check(t)
 	first := stormy(t, 42)
 	for range 5 {
 		if stormy(t, 42) != first {
@@ -437,6 +454,7 @@ func TestTheSameSeedHasTheSameStory(t *testing.T) {
 }
 
 func TestFatesDoNotDependOnTheRate(t *testing.T) {
+	leak.Check(t)
 	lost := func(rate int64) (n []int) {
 		synctest.Test(t, func(t *testing.T) {
 			i := impair(t, link.Impairment{Seed: 1, Out: link.Faults{Loss: 0.2, Rate: rate, Delay: 1e6, Jitter: 1e6, KeepOrder: true}})
@@ -452,6 +470,7 @@ func TestFatesDoNotDependOnTheRate(t *testing.T) {
 }
 
 func TestImpairRefusesWhatCannotBe(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	for _, tt := range []struct {
 		faults link.Faults
@@ -477,6 +496,7 @@ func TestImpairRefusesWhatCannotBe(t *testing.T) {
 }
 
 func TestAClosedImpairmentDropsWhatIsOnItsWay(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: link.Faults{Rate: 8e6, Delay: 2 * time.Millisecond}})
 		i.send(0, 10)
@@ -493,6 +513,7 @@ func TestAClosedImpairmentDropsWhatIsOnItsWay(t *testing.T) {
 }
 
 func TestFaultsMayChangeWhileManySend(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		i := impair(t, link.Impairment{Out: everything, In: everything})
 		near := attach(i.port)
@@ -533,4 +554,33 @@ func TestFaultsMayChangeWhileManySend(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestClosingAnImpairedLinkLeavesNothingScheduled(t *testing.T) {
+	leak.Check(t)
+	loop := network(t)
+	a, b := link.Cable(loop, link.CableOptions{})
+	got := attach(b)
+	slow, err := link.Impair(loop, a, link.Impairment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []link.Faults{{Delay: time.Hour}, {Delay: time.Hour, Rate: 1}} {
+		if err := slow.Set(link.Out, f); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			slow.Send(datagram(1000))
+		}
+	}
+	if s := slow.Stats(link.Out); s.InFlight != 5 || s.Queued != 5 {
+		t.Errorf("of 10 packets %d are in flight and %d wait", s.InFlight, s.Queued)
+	}
+	slow.Close()
+	if at, some := loop.Next(); some {
+		t.Errorf("something is scheduled in %v", at.Sub(loop.Now()))
+	}
+	if s := slow.Stats(link.Out); s.InFlight != 0 || s.Queued != 0 || s.QueuedBytes != 0 || len(got.arrivals()) != 0 {
+		t.Errorf("still counted: %+v", s)
+	}
 }

@@ -30,6 +30,7 @@ type lane struct {
 	sending event.Event // the first packet of the queue leaves it
 	done    event.Time  // when that is
 	last    event.Time  // the latest arrival so far, for KeepOrder
+	flying  *flight     // the last that took off
 	free    *flight
 }
 
@@ -43,8 +44,8 @@ type waiting struct {
 // A flight is a packet that arrives at a time.
 type flight struct {
 	event.Event
-	p    *packet.Packet
-	next *flight // when not used
+	p              *packet.Packet
+	earlier, later *flight // of those in the air; earlier is the next free one when not used
 }
 
 // Receive implements Receiver: a packet enters the lane.
@@ -164,10 +165,9 @@ func (l *lane) Handle(now event.Time, arg any) {
 	l.mu.Lock()
 	switch fl, ok := arg.(*flight); {
 	case ok:
-		p := fl.p
-		fl.p, fl.next, l.free = nil, l.free, fl
-		l.stats.InFlight--
-		ready = l.arrive(ready, now, p)
+		if !l.closed {
+			ready = l.arrive(ready, now, l.land(fl))
+		}
 	case l.first < len(l.queue) && now >= l.done:
 		w := &l.queue[l.first]
 		p, at := w.p, l.done.Add(w.delay)
@@ -197,21 +197,37 @@ func (l *lane) travel(ready []*packet.Packet, now, at event.Time, p *packet.Pack
 		fl = new(flight)
 		fl.Handler, fl.Arg = l, fl
 	} else {
-		l.free = fl.next
+		l.free = fl.earlier
 	}
-	fl.p, fl.next = p, nil
+	fl.p, fl.earlier = p, l.flying
+	if l.flying != nil {
+		l.flying.later = fl
+	}
+	l.flying = fl
 	l.stats.InFlight++
 	l.loop.At(at, &fl.Event)
 	return ready
 }
 
+// land ends a flight, and gives its packet.
+func (l *lane) land(fl *flight) *packet.Packet {
+	if fl.later != nil {
+		fl.later.earlier = fl.earlier
+	} else {
+		l.flying = fl.earlier
+	}
+	if fl.earlier != nil {
+		fl.earlier.later = fl.later
+	}
+	p := fl.p
+	fl.p, fl.later, fl.earlier, l.free = nil, nil, l.free, fl
+	l.stats.InFlight--
+	return p
+}
+
 // arrive is the end of the way.
 func (l *lane) arrive(ready []*packet.Packet, now event.Time, p *packet.Packet) []*packet.Packet {
-	switch {
-	case l.closed:
-		p.Release()
-		return ready
-	case l.faults.Partition:
+	if l.faults.Partition {
 		l.drop(now, Partitioned, p)
 		return ready
 	}
@@ -306,6 +322,10 @@ func (l *lane) close() {
 	defer l.mu.Unlock()
 	l.closed = true
 	l.loop.Cancel(&l.sending)
+	for l.flying != nil {
+		l.loop.Cancel(&l.flying.Event)
+		l.land(l.flying).Release()
+	}
 	for _, w := range l.queue[l.first:] {
 		w.p.Release()
 	}

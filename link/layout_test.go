@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
 )
 
 func TestFromWireSplitsHeadersFromPayload(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	withOptions := spec{slices: []int{500}}
 	withOptions.options.Set, withOptions.options.TSVal = wire.OptTimestamps, 5
@@ -26,6 +28,7 @@ func TestFromWireSplitsHeadersFromPayload(t *testing.T) {
 }
 
 func TestFromWireSplitsOtherPackets(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	var ip [200]byte
 	fragment := wire.IPv4{Src: host1, Dst: host2, Protocol: wire.IPPROTO_TCP, MF: true, Options: []byte{1, 1, 1, 0}}

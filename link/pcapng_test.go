@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 )
@@ -134,6 +135,7 @@ func filmed(t *testing.T, base time.Time, ethernet bool) []byte {
 }
 
 func TestCaptureCanBeReadBack(t *testing.T) {
+	leak.Check(t)
 	base := time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)
 	for _, ethernet := range []bool{false, true} {
 		r, err := readPcapng(filmed(t, base, ethernet))
@@ -171,6 +173,7 @@ func TestCaptureCanBeReadBack(t *testing.T) {
 }
 
 func TestTheSameRunHasTheSameCapture(t *testing.T) {
+	leak.Check(t)
 	first := filmed(t, time.Time{}, true)
 	for range 10 {
 		if !bytes.Equal(filmed(t, time.Time{}, true), first) {
@@ -200,6 +203,7 @@ func tshark(t *testing.T, capture []byte, args ...string) []string {
 }
 
 func TestTsharkReadsTheCapture(t *testing.T) {
+	leak.Check(t)
 	base := time.Date(2030, 1, 2, 3, 4, 5, 999_000_000, time.UTC)
 	for _, ethernet := range []bool{false, true} {
 		capture := filmed(t, base, ethernet)
@@ -242,6 +246,7 @@ func (w *brokenWriter) Write(b []byte) (int, error) {
 }
 
 func TestACaptureThatFailsDoesNotStopTheLink(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	a, b := link.Cable(loop, link.CableOptions{})
@@ -258,6 +263,7 @@ func TestACaptureThatFailsDoesNotStopTheLink(t *testing.T) {
 }
 
 func TestALostPacketCanBeNotedInTheCapture(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	var out bytes.Buffer
 	loop := network(t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
@@ -39,6 +40,7 @@ func (s spec) String() string {
 }
 
 func TestSegmentsStandForTheLargePacket(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	for _, s := range layouts() {
 		for _, parts := range [][]int{{5000}, {1, 2, 3, 4994}, {1000, 1000, 1000, 1000, 1000}, {2501, 2499}} {
@@ -86,6 +88,7 @@ func TestSegmentsStandForTheLargePacket(t *testing.T) {
 }
 
 func TestSegmentGivesBackItsReferences(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := spec{slices: []int{1}, gso: 1000}.build()
 	s := packet.Of(payload(3000))
@@ -103,6 +106,7 @@ func TestSegmentGivesBackItsReferences(t *testing.T) {
 }
 
 func TestWhatCannotBeCutStaysWhole(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	short := spec{slices: []int{1000}, gso: 1000}.build()
 	single := spec{slices: []int{1000}}.build()
@@ -119,6 +123,7 @@ func TestWhatCannotBeCutStaysWhole(t *testing.T) {
 }
 
 func TestFillChecksum(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	for _, s := range layouts() {
 		for _, parts := range [][]int{nil, {1}, {3, 3, 3}, {1400}, {7, 0, 1393}} {
@@ -134,6 +139,7 @@ func TestFillChecksum(t *testing.T) {
 }
 
 func TestFillChecksumFindsHeadersThatAreInThePayload(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	for _, s := range layouts() {
 		s := s
@@ -152,6 +158,7 @@ func TestFillChecksumFindsHeadersThatAreInThePayload(t *testing.T) {
 }
 
 func TestFillChecksumOfICMP(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	var b [100]byte
 	v4 := wire.IPv4{Src: host1, Dst: host2, Protocol: wire.IPPROTO_ICMP, TTL: 1}
@@ -175,6 +182,7 @@ func TestFillChecksumOfICMP(t *testing.T) {
 }
 
 func TestFillChecksumLeavesAloneWhatItCannotKnow(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	fragment := spec{udp: true, slices: []int{64}}.build()
 	fragment.Header()[6] |= 0x20 // more fragments

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
@@ -28,6 +29,7 @@ func piped(t *testing.T, o link.StreamOptions) (*link.Stream, net.Conn) {
 }
 
 func TestFramesOfAStreamAreInQEMUsFormat(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	s, far := piped(t, link.StreamOptions{})
 	spec := spec{ethernet: true, from: station1, to: station2, slices: []int{3, 2000, 997}, gso: 1000, flags: wire.ACK}
@@ -66,6 +68,7 @@ func TestFramesOfAStreamAreInQEMUsFormat(t *testing.T) {
 }
 
 func TestTwoStreamsMakeALink(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	near, far := net.Pipe()
@@ -97,6 +100,7 @@ func TestTwoStreamsMakeALink(t *testing.T) {
 }
 
 func TestAStreamThatLiesIsClosed(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	good := spec{ethernet: true, slices: []int{100}}.build().AppendTo(nil)
 	for _, tt := range []struct {
@@ -134,6 +138,7 @@ func TestAStreamThatLiesIsClosed(t *testing.T) {
 }
 
 func TestAPeerThatDoesNotReadFillsABoundedQueue(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name    string
 		options link.StreamOptions
@@ -167,6 +172,7 @@ func TestAPeerThatDoesNotReadFillsABoundedQueue(t *testing.T) {
 }
 
 func TestCloseEndsAStreamWhoseNetworkStandsStill(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		s, far := piped(t, link.StreamOptions{IP: true})
 		s.Send(datagram(1)) // nobody reads it
@@ -188,6 +194,7 @@ func TestCloseEndsAStreamWhoseNetworkStandsStill(t *testing.T) {
 }
 
 func TestAStreamsGoroutinesEndWithItsNetwork(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine stays
 		near, far := net.Pipe()
 		loop := network(t)
@@ -201,6 +208,7 @@ func TestAStreamsGoroutinesEndWithItsNetwork(t *testing.T) {
 }
 
 func TestAStreamDoesNotFillTheLoopFasterThanItIsEmptied(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		s, far := piped(t, link.StreamOptions{IP: true})
 		blocked, free := make(chan struct{}), make(chan struct{})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
@@ -47,6 +48,7 @@ func (s *switched) send(port int, from, to wire.MAC) (out []int) {
 }
 
 func TestSwitchLearnsWhereStationsAre(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	s := newSwitched(t, 4, link.SwitchOptions{})
 	for i, tt := range []struct {
@@ -73,6 +75,7 @@ func TestSwitchLearnsWhereStationsAre(t *testing.T) {
 }
 
 func TestSwitchForgetsSilentStations(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSwitched(t, 3, link.SwitchOptions{Ageing: time.Minute})
 		s.send(0, station1, station2)
@@ -88,6 +91,7 @@ func TestSwitchForgetsSilentStations(t *testing.T) {
 }
 
 func TestSwitchIsAHubForAddressesThatItCannotRemember(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSwitched(t, 3, link.SwitchOptions{Addresses: 2, Ageing: time.Minute})
 		for _, from := range stations {
@@ -105,6 +109,7 @@ func TestSwitchIsAHubForAddressesThatItCannotRemember(t *testing.T) {
 }
 
 func TestAPortThatIsClosedIsOutOfTheSwitch(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	s := newSwitched(t, 3, link.SwitchOptions{})
 	s.send(1, station2, station1)
@@ -120,6 +125,7 @@ func TestAPortThatIsClosedIsOutOfTheSwitch(t *testing.T) {
 }
 
 func TestFloodedFramesAreEachTheirOwn(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	loop := network(t)
 	sw := link.NewSwitch(loop, link.SwitchOptions{MaxGSO: link.MaxGSO, Checksum: link.ChecksumByLink})

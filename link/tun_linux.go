@@ -66,6 +66,42 @@ func OpenTUN(loop *event.Loop, o TUNOptions) (*TUN, error) {
 		unix.Close(fd)
 		return nil, err
 	}
+	return t.start(loop, fd)
+}
+
+// AdoptTUN makes a link of a TUN device that somebody else has opened, perhaps in another network
+// namespace: with IFF_NO_PI and IFF_VNET_HDR, and the MTU that is told. The descriptor is the link's
+// from here on, also if there is an error, and made non-blocking.
+func AdoptTUN(loop *event.Loop, fd, mtu int) (*TUN, error) {
+	t := &TUN{ended: make(chan struct{})}
+	if err := t.adopt(fd, mtu); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return t.start(loop, fd)
+}
+
+func (t *TUN) adopt(fd, mtu int) error {
+	req, err := unix.NewIfreq("")
+	if err == nil {
+		err = unix.IoctlIfreq(fd, unix.TUNGETIFF, req)
+	}
+	if err != nil {
+		return fmt.Errorf("link: TUNGETIFF: descriptor %d is of no TUN device: %w", fd, err)
+	}
+	const want, of = unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, unix.IFF_TUN | unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR
+	if got := req.Uint16(); got&of != want {
+		return fmt.Errorf("link: the device %s was opened with flags %#x: want IFF_TUN, IFF_NO_PI and IFF_VNET_HDR", req.Name(), got)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return fmt.Errorf("link: TUN device %s: %w", req.Name(), err)
+	}
+	t.name = req.Name()
+	return t.offloads(fd, mtu)
+}
+
+// start begins to read from a device.
+func (t *TUN) start(loop *event.Loop, fd int) (_ *TUN, err error) {
 	// Go's poller takes the descriptor only now that a device is behind it.
 	t.file = os.NewFile(uintptr(fd), "/dev/net/tun:"+t.name)
 	if t.raw, err = t.file.SyscallConn(); err != nil {
@@ -92,6 +128,15 @@ func (t *TUN) configure(fd int, o TUNOptions) error {
 		return fmt.Errorf("link: TUNSETIFF %s: %w", o.Name, err)
 	}
 	t.name = req.Name()
+	mtu, err := deviceMTU(t.name, o.MTU)
+	if err != nil {
+		return err
+	}
+	return t.offloads(fd, mtu)
+}
+
+// offloads agrees with the kernel on what is left to the other side.
+func (t *TUN) offloads(fd, mtu int) error {
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, wire.VirtioNetLen); err != nil {
 		return fmt.Errorf("link: TUNSETVNETHDRSZ %s: %w", t.name, err)
 	}
@@ -100,10 +145,6 @@ func (t *TUN) configure(fd int, o TUNOptions) error {
 		if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tunOffload); err != nil {
 			return fmt.Errorf("link: TUNSETOFFLOAD %s: %w", t.name, err)
 		}
-	}
-	mtu, err := deviceMTU(t.name, o.MTU)
-	if err != nil {
-		return err
 	}
 	t.props = Properties{MTU: mtu, MaxGSO: MaxGSO, Checksum: ChecksumByLink}
 	return nil
@@ -269,6 +310,7 @@ func (t *TUN) read() {
 	defer func() { t.block.Slice(0, 0).Release() }()
 	var hdr [wire.VirtioNetLen]byte
 	vec := make([][]byte, 2)
+	ended := false
 	readv := func(fd uintptr) bool {
 		t.err = nil
 		for len(t.batch) < maxBatch {
@@ -276,8 +318,13 @@ func (t *TUN) read() {
 			n, err := unix.Readv(int(fd), vec)
 			switch {
 			case err == unix.EINTR:
+			case err == unix.EAGAIN && len(t.batch) > 0:
+				// A packet that has come since is one that the poller tells of: to ask again costs a
+				// system call for each that came alone.
+				ended = !t.flush()
+				return ended
 			case err == unix.EAGAIN:
-				return len(t.batch) > 0
+				return false
 			case err != nil:
 				t.err = err
 				return true
@@ -288,7 +335,7 @@ func (t *TUN) read() {
 		return true
 	}
 	for {
-		if err := t.raw.Read(readv); err != nil || !t.flush() {
+		if err := t.raw.Read(readv); err != nil || ended || !t.flush() {
 			return // closed
 		}
 		if t.err != nil {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/wire"
@@ -167,6 +168,7 @@ func (p *peer) Receive(now event.Time, q *packet.Packet) {
 }
 
 func TestTheKernelsPingIsAnsweredThroughTUN(t *testing.T) {
+	leak.Check(t)
 	connect(t)
 	for _, to := range pairs {
 		run(t, "ping", "-c", "3", "-i", "0.01", "-s", "1400", to.ours.String())
@@ -174,6 +176,7 @@ func TestTheKernelsPingIsAnsweredThroughTUN(t *testing.T) {
 }
 
 func TestTheKernelAnswersPingThroughTUN(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	data := payload(1000)
 	p.send(pairs[0], wire.IPPROTO_ICMP, []byte{8, 0, 0, 0, 0, 1, 0, 1}, data, 0)
@@ -187,6 +190,7 @@ func TestTheKernelAnswersPingThroughTUN(t *testing.T) {
 }
 
 func TestDatagramsGoBothWaysThroughTUN(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	for _, to := range pairs {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.kernel, 2000)))
@@ -219,6 +223,7 @@ func TestDatagramsGoBothWaysThroughTUN(t *testing.T) {
 }
 
 func TestTheKernelsLargeSegmentsComeWhole(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	p.acks.Store(true)
 	for _, to := range pairs {
@@ -275,6 +280,7 @@ func received(t *testing.T, device string) (n int) {
 }
 
 func TestTheKernelTakesLargeSegmentsWhole(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	for _, to := range pairs {
 		c, err := net.Dial("tcp", netip.AddrPortFrom(to.ours, 80).String())
@@ -302,6 +308,7 @@ func TestTheKernelTakesLargeSegmentsWhole(t *testing.T) {
 }
 
 func TestLargeDatagramsGoBothWaysWhole(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	for _, to := range pairs {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(to.kernel, 2000)))
@@ -343,6 +350,7 @@ func TestLargeDatagramsGoBothWaysWhole(t *testing.T) {
 }
 
 func TestTUNHasTheDevicesProperties(t *testing.T) {
+	leak.Check(t)
 	namespace(t)
 	loop := network(t)
 	dev, err := link.OpenTUN(loop, link.TUNOptions{Name: "water%d", MTU: 9000})
@@ -367,6 +375,7 @@ func TestTUNHasTheDevicesProperties(t *testing.T) {
 }
 
 func TestTUNEndsAtClose(t *testing.T) {
+	leak.Check(t)
 	namespace(t)
 	loop := network(t)
 	for range 3 {
@@ -390,6 +399,7 @@ func TestTUNEndsAtClose(t *testing.T) {
 }
 
 func TestTUNEndsWithItsDevice(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	run(t, "ip", "link", "del", p.dev.Name())
 	<-p.dev.Done()
@@ -399,6 +409,7 @@ func TestTUNEndsWithItsDevice(t *testing.T) {
 }
 
 func TestTUNSaysWhatIsWrong(t *testing.T) {
+	leak.Check(t)
 	namespace(t)
 	loop := network(t)
 	held, err := link.OpenTUN(loop, link.TUNOptions{Name: "held"})
@@ -422,6 +433,7 @@ func TestTUNSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestLargeDatagramsAreCutForAnOldKernel(t *testing.T) {
+	leak.Check(t)
 	p := connect(t)
 	p.dev.WithoutUSO()
 	to := pairs[0]

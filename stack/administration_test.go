@@ -9,15 +9,15 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
 
 func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		client, server := udp(a, sockeye.AF_INET, "10.0.0.1", 8), udp(b, sockeye.AF_INET, "10.0.0.2", 7)
@@ -60,30 +60,8 @@ func TestAHostListsItsSocketsInterfacesAndRoutes(t *testing.T) {
 	})
 }
 
-// A bubble ends only when no goroutine is left in it, and a loop that was closed arms no
-// timer.
-func TestNothingHappensAfterClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
-		near, _ := link.Cable(loop, link.CableOptions{Ethernet: true})
-		h := stack.NewHost(stack.Config{Loop: loop,
-			Interfaces: []stack.Interface{{Name: "eth0", Port: near, Addrs: prefixes("10.0.0.1/24")}}})
-		s := udp(h, sockeye.AF_INET, "10.0.0.1", 8000)
-		sockeye.IP_RECVERR.Set(s, true)
-		s.Sendto([]byte("x"), 0, at("10.0.0.77", 7)) // it waits for a neighbour
-		h.Close()
-		time.Sleep(time.Hour)
-		if _, err := s.Recv(make([]byte, 1), sockeye.MSG_DONTWAIT); !errors.Is(err, syscall.EAGAIN) {
-			t.Errorf("the neighbour was reported: %v", err)
-		}
-		if _, err := s.Sendto([]byte("x"), 0, at("10.0.0.77", 7)); !errors.Is(err, syscall.ENETUNREACH) {
-			t.Errorf("a host that was closed sends: %v", err)
-		}
-		loop.Close()
-	})
-}
-
 func TestReuseportSpreadsFlows(t *testing.T) {
+	leak.Check(t)
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()
 	var servers []*sockeye.Socket
@@ -125,8 +103,9 @@ func TestReuseportSpreadsFlows(t *testing.T) {
 }
 
 func TestNamesAreTheHostsOwn(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
+		loop := leak.Loop(t)
 		defer loop.Close()
 		near, _ := link.Cable(loop, link.CableOptions{})
 		h := stack.NewHost(stack.Config{Name: "a", Loop: loop, Hosts: map[string][]netip.Addr{"b": {netip.MustParseAddr("10.0.0.2")}},
@@ -150,6 +129,7 @@ func TestNamesAreTheHostsOwn(t *testing.T) {
 }
 
 func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
+	leak.Check(t)
 	ports := func(seed uint64) (list []uint16) {
 		h := stack.NewHost(stack.Config{Seed: seed})
 		defer h.Close()
@@ -165,4 +145,50 @@ func TestTheSeedDecidesEphemeralPorts(t *testing.T) {
 	if a, b := ports(1), ports(2); slices.Equal(a, b) {
 		t.Errorf("two seeds gave ports %v", a)
 	}
+}
+
+func TestAnInterfaceThatIsDownCarriesNothing(t *testing.T) {
+	leak.Check(t)
+	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
+		server, client := udp(b, family, bIP, 7), udp(a, family, aIP, 8)
+		client.Sendto([]byte("one"), 0, at(bIP, 7))
+		a.SetUp("eth0", false)
+		if _, err := client.Sendto([]byte("two"), 0, at(bIP, 7)); !errors.Is(err, syscall.ENETUNREACH) {
+			t.Errorf("sending through an interface that is down: %v", err)
+		}
+		if n := len(a.Neighbours()); n != 0 {
+			t.Errorf("%d neighbours are known", n)
+		}
+		a.SetUp("eth0", true)
+		client.Sendto([]byte("three"), 0, at(bIP, 7))
+		buf := make([]byte, 10)
+		for _, want := range []string{"one", "three"} {
+			if n, err := server.Recv(buf, 0); string(buf[:n]) != want {
+				t.Errorf("received %q: %v", buf[:n], err)
+			}
+		}
+		b.SetUp("eth0", false)
+		client.Sendto([]byte("four"), 0, at(bIP, 7))
+		if _, err := server.Recv(buf, sockeye.MSG_DONTWAIT); !errors.Is(err, syscall.EAGAIN) {
+			t.Errorf("received through an interface that is down: %v", err)
+		}
+	})
+}
+
+func TestAddressesCanBeAddedWhileAHostRuns(t *testing.T) {
+	leak.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, link.CableOptions{Ethernet: true})
+		if err := errors.Join(a.AddAddr("eth0", prefixes("192.0.2.1/24")[0]), b.AddAddr("eth0", prefixes("192.0.2.2/24")[0])); err != nil {
+			t.Fatal(err)
+		}
+		server := udp(b, sockeye.AF_INET, "192.0.2.2", 7)
+		udp(a, sockeye.AF_INET, "", 0).Sendto([]byte("x"), 0, at("192.0.2.2", 7))
+		if _, from, err := server.Recvfrom(make([]byte, 10), 0); err != nil || from.Addr().String() != "192.0.2.1" {
+			t.Errorf("received from %v: %v", from, err)
+		}
+		if err := a.SetUp("eth9", true); err == nil {
+			t.Error("there is no eth9")
+		}
+	})
 }

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -15,6 +15,7 @@ import (
 // Whoever carries a packet may find another goroutine at it already, and leave it to
 // that one: nothing is lost and nothing overtakes.
 func TestManySendAtOnce(t *testing.T) {
+	leak.Check(t)
 	a, b := pair(t, link.CableOptions{Ethernet: true})
 	server := udp(b, sockeye.AF_INET, "10.0.0.2", 7)
 	go func() {
@@ -49,8 +50,9 @@ func TestManySendAtOnce(t *testing.T) {
 // Echo requests of ping sockets are answered by the other host, and raw sockets see them
 // come.
 func TestPingSocketsReachTheOtherHost(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
+		loop := leak.Loop(t)
 		near, far := link.Cable(loop, link.CableOptions{Ethernet: true})
 		ip := inet.DefaultSysctl()
 		ip.PingGroupRange = [2]uint32{0, 0}
@@ -92,6 +94,5 @@ func TestPingSocketsReachTheOtherHost(t *testing.T) {
 		}
 		a.Close()
 		b.Close()
-		loop.Close()
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"sockeye"
 	"sockeye/conformance"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -78,10 +79,13 @@ func sysctl(t *testing.T, core *sock.Sysctl, ip *inet.Sysctl, name string, value
 		ip.NeighbourProbes = v[0]
 	case "net.ipv4.neigh.eth0.retrans_time_ms":
 		ip.NeighbourRetrans = time.Duration(v[0]) * time.Millisecond
+	case "net.ipv4.icmp_ratemask":
+		ip.ICMPRateMask = uint32(v[0])
+	case "net.ipv6.icmp.ratelimit":
+		ip.ICMP6RateLimit = time.Duration(v[0]) * time.Millisecond
 	case "net.ipv6.bindv6only":
 		ip.BindV6Only = v[0] != 0
-	case "net.ipv4.ip_nonlocal_bind6", "net.ipv6.ip_nonlocal_bind", "net.ipv4.icmp_echo_ignore_broadcasts",
-		"net.ipv4.icmp_ratemask", "net.ipv6.icmp.ratelimit", "net.ipv6.conf.all.disable_ipv6",
+	case "net.ipv4.ip_nonlocal_bind6", "net.ipv6.ip_nonlocal_bind", "net.ipv4.icmp_echo_ignore_broadcasts", "net.ipv6.conf.all.disable_ipv6",
 		"net.ipv6.conf.all.hop_limit", "net.ipv6.conf.default.hop_limit": // always so, or the same as another
 	default:
 		set, ok := strings.CutPrefix(name, "net.ipv4.tcp_")
@@ -122,6 +126,7 @@ func sysctlTCP(s *inet.TCPSysctl, name, text string, v []int) bool {
 }
 
 func TestSocketsAnswerAsLinuxDoes(t *testing.T) {
+	leak.Check(t)
 	for _, s := range conformance.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()

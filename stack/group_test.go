@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/wire"
 )
 
 func TestGroupsReceiveWhatIsSentToThem(t *testing.T) {
+	leak.Check(t)
 	for _, v := range []struct {
 		name, group string
 		family      sockeye.Family
@@ -57,6 +59,7 @@ func TestGroupsReceiveWhatIsSentToThem(t *testing.T) {
 }
 
 func TestBroadcastsReachEveryHost(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		server, client := udp(b, sockeye.AF_INET, "0.0.0.0", 7), udp(a, sockeye.AF_INET, "", 0)
@@ -75,6 +78,7 @@ func TestBroadcastsReachEveryHost(t *testing.T) {
 
 // A host tells routers which groups it is in (RFC 3376, RFC 3810).
 func TestMembershipIsReported(t *testing.T) {
+	leak.Check(t)
 	t.Run("IGMPv3", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a, b := pair(t, link.CableOptions{Ethernet: true})

@@ -65,6 +65,9 @@ func NewHost(c Config) *Host {
 	if h.loop == nil {
 		h.loop, h.own = event.New(), true
 	}
+	if h.loop.Lockstep() {
+		h.sock.Order, h.sock.Number = h.loop, h.loop.Join()
+	}
 	h.inet = inet.New(&h.sock, h.loop, c.Seed)
 	if c.Inet != nil {
 		h.inet.SetSysctl(*c.Inet)
@@ -76,10 +79,14 @@ func NewHost(c Config) *Host {
 	return h
 }
 
-// Close unplugs the host. Its sockets stay open, and reach nobody any more.
+// Close ends the host as pulling its plug does: nothing more is sent, not even the end of
+// a connection. Its sockets are closed, so that calls that wait give net.ErrClosed, and
+// nothing of it is left in the loop. A second Close does nothing.
 func (h *Host) Close() error {
 	h.sock.Lock()
-	ports := h.inet.Close()
+	ports := h.inet.Unplug()
+	h.sock.Close()
+	h.inet.Forget()
 	h.sock.Unlock()
 	for _, p := range ports {
 		p.Close()

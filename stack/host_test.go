@@ -9,12 +9,16 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/stack"
 )
 
 func TestUnixStreamInABubble(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		h := stack.NewHost(stack.Config{}).Sockets()
+		host := stack.NewHost(stack.Config{})
+		defer host.Close()
+		h := host.Sockets()
 		l, err := h.Socket(sockeye.AF_UNIX, sockeye.SOCK_STREAM, 0)
 		if err != nil {
 			t.Fatal(err)

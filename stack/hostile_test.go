@@ -8,6 +8,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/packet"
 	"sockeye/stack"
@@ -92,6 +93,7 @@ func FuzzPackets(f *testing.F) {
 // A million packets, most of them mutations of good ones, neither stop a host nor fill its
 // memory.
 func TestAHostOutlivesRandomPackets(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := 1_000_000
 		if testing.Short() || raceEnabled {
@@ -113,7 +115,7 @@ func TestAHostOutlivesRandomPackets(t *testing.T) {
 			h.throw(b[:len(b)-random.IntN(2)*random.IntN(len(b))], false)
 		}
 		c := h.host.Counters()
-		if c.IPInReceives < uint64(n)/2 || c.IPInDelivers == 0 || c.IPInHdrErrors == 0 || c.FragMemory > 4<<20 {
+		if c.IP.InReceives+c.IP6.InReceives < uint64(n)/2 || c.IP.InDelivers == 0 || c.IP.InHdrErrors == 0 || c.FragMemory > 4<<20 {
 			t.Errorf("counters are %+v", c)
 		}
 		buf := make([]byte, 100)
@@ -139,6 +141,7 @@ func fixIPv4(b []byte) {
 }
 
 func TestFragmentsTakeBoundedMemory(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newTarget(false)
 		defer h.close()
@@ -150,13 +153,14 @@ func TestFragmentsTakeBoundedMemory(t *testing.T) {
 			fixIPv4(b)
 			h.throw(b, false)
 		}
-		if c := h.host.Counters(); c.FragMemory > 4<<20 || c.FragMemory < 3<<20 || c.IPReasmFails == 0 {
-			t.Errorf("%d bytes wait, %d fragments were dropped", c.FragMemory, c.IPReasmFails)
+		if c := h.host.Counters(); c.FragMemory > 4<<20 || c.FragMemory < 3<<20 || c.IP.ReasmFails == 0 {
+			t.Errorf("%d bytes wait, %d fragments were dropped", c.FragMemory, c.IP.ReasmFails)
 		}
 	})
 }
 
 func TestBadHeadersAreAnswered(t *testing.T) {
+	leak.Check(t)
 	options := append([]byte{0x46}, seeds[0][1:20]...)
 	options = append(append(options, 7, 7, 4, 0), seeds[0][20:]...) // a record route that is longer than the header
 	binary.BigEndian.PutUint16(options[2:], uint16(len(options)))
@@ -175,8 +179,8 @@ func TestBadHeadersAreAnswered(t *testing.T) {
 				h := newTarget(false)
 				defer h.close()
 				h.throw(tt.packet, false)
-				if c := h.host.Counters(); c.ICMPOutMsgs != 1 {
-					t.Errorf("%d errors were sent: %+v", c.ICMPOutMsgs, c)
+				if c := h.host.Counters(); c.ICMP.OutMsgs+c.ICMP6.OutMsgs != 1 {
+					t.Errorf("%d errors were sent: %+v", c.ICMP.OutMsgs, c)
 				}
 			})
 		})
@@ -185,6 +189,7 @@ func TestBadHeadersAreAnswered(t *testing.T) {
 
 // Nobody forwards or answers a packet that everybody on the link received.
 func TestFramesToAllCauseNoStorms(t *testing.T) {
+	leak.Check(t)
 	for _, dst := range []byte{1, 99} { // this host, and one behind it
 		synctest.Test(t, func(t *testing.T) {
 			h := newTarget(true)
@@ -194,7 +199,7 @@ func TestFramesToAllCauseNoStorms(t *testing.T) {
 			ip[19], ip[23] = dst, 8 // a port that nobody has
 			fixIPv4(ip)
 			h.throw(frame, true)
-			if c := h.host.Counters(); c.IPInReceives != 1 || c.IPOutRequests != 0 || c.IPForwDatagrams != 0 {
+			if c := h.host.Counters(); c.IP.InReceives != 1 || c.IP.OutRequests != 0 || c.IP.ForwDatagrams != 0 {
 				t.Errorf("to %d: counters are %+v", dst, c)
 			}
 		})
@@ -202,6 +207,7 @@ func TestFramesToAllCauseNoStorms(t *testing.T) {
 }
 
 func TestMartiansAreDropped(t *testing.T) {
+	leak.Check(t)
 	for name, change := range map[string]func(b []byte){
 		"from a group":      func(b []byte) { b[12] = 224 },
 		"from 127.0.0.1":    func(b []byte) { copy(b[12:], []byte{127, 0, 0, 1}) },
@@ -217,7 +223,7 @@ func TestMartiansAreDropped(t *testing.T) {
 				change(b)
 				fixIPv4(b)
 				h.throw(b, false)
-				if c := h.host.Counters(); c.IPInAddrErrors != 1 || c.IPInDelivers != 0 {
+				if c := h.host.Counters(); c.InMartianSrc+c.InMartianDst != 1 || c.IP.InDelivers != 0 {
 					t.Errorf("counters are %+v", c)
 				}
 			})
@@ -226,6 +232,7 @@ func TestMartiansAreDropped(t *testing.T) {
 }
 
 func TestOverlappingFragmentsAreVoid(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newTarget(false)
 		defer h.close()
@@ -243,8 +250,8 @@ func TestOverlappingFragmentsAreVoid(t *testing.T) {
 		}
 		fragment(0, 64, true)
 		fragment(32, 64, true)
-		if c := h.host.Counters(); c.IPReasmFails != 1 || c.FragMemory != 0 {
-			t.Errorf("%d failed, %d bytes wait", c.IPReasmFails, c.FragMemory)
+		if c := h.host.Counters(); c.IP.ReasmFails != 1 || c.FragMemory != 0 {
+			t.Errorf("%d failed, %d bytes wait", c.IP.ReasmFails, c.FragMemory)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"sockeye/link"
 	"sockeye/stack/inet"
+	"sockeye/stack/sock"
 	"sockeye/wire"
 )
 
@@ -15,6 +16,9 @@ type Interface struct {
 	Name  string
 	Port  link.Port
 	Addrs []netip.Prefix
+	// TProxy, if not 0, is the port of sockets with IP_TRANSPARENT that take what comes in for other hosts:
+	// see inet.Iface.
+	TProxy uint16
 }
 
 // A Route says where packets for a network go: to a gateway, or with none straight to
@@ -31,6 +35,7 @@ type Route struct {
 func (h *Host) attach(c Config) {
 	for _, i := range c.Interfaces {
 		iface := h.inet.AddIface(i.Name, i.Port)
+		iface.TProxy = i.TProxy
 		for _, a := range i.Addrs {
 			iface.AddAddr(wire.AddrFromNetip(a.Addr()), a.Bits())
 		}
@@ -66,11 +71,35 @@ func (h *Host) addRoute(r Route) error {
 	return nil
 }
 
+// AddAddr gives an interface one more address, and the host a route to its network, like
+// ip-address(8). The error says that the host has no such interface.
+func (h *Host) AddAddr(name string, addr netip.Prefix) error {
+	return h.change(name, func(i *inet.Iface) { i.AddAddr(wire.AddrFromNetip(addr.Addr()), addr.Bits()) })
+}
+
+// SetUp takes an interface up or down, like ip-link(8). A host neither sends nor receives through one
+// that is down, forgets the neighbours there, and takes routes that lead elsewhere. Other than on Linux,
+// addresses and routes are kept for when it is up again.
+func (h *Host) SetUp(name string, up bool) error {
+	return h.change(name, func(i *inet.Iface) { i.SetUp(up) })
+}
+
+func (h *Host) change(name string, f func(*inet.Iface)) error {
+	h.sock.Lock()
+	defer h.sock.Leave()
+	i := h.inet.IfaceByName(name)
+	if i == nil {
+		return fmt.Errorf("stack: host %s has no interface %q", h.name, name)
+	}
+	f(i)
+	return nil
+}
+
 // Counters are the counters of the Internet layer (netstat -s).
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	c := h.inet.Counters
+	c := h.inet.Counters.Clone()
 	c.TCP = h.inet.TCPCounters()
 	return c
 }
@@ -95,11 +124,11 @@ func (h *Host) Neighbours() (list []Neighbour) {
 	return list
 }
 
-// ListSockets is what ss(8) shows of the sockets of AF_INET and AF_INET6.
-func (h *Host) ListSockets() []inet.SocketInfo {
+// ListSockets is what ss(8) shows of the sockets: those of AF_INET and AF_INET6, then those of AF_UNIX.
+func (h *Host) ListSockets() []sock.SocketInfo {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	return h.inet.Sockets()
+	return append(h.inet.Sockets(), h.unix.Sockets()...)
 }
 
 // Interfaces are the host's interfaces with their addresses, by index; the first is lo.
@@ -107,7 +136,7 @@ func (h *Host) Interfaces() (list []Interface) {
 	h.sock.Lock()
 	defer h.sock.Unlock()
 	for _, i := range h.inet.Ifaces() {
-		add := Interface{Name: i.Name, Port: i.Port()}
+		add := Interface{Name: i.Name, Port: i.Port(), TProxy: i.TProxy}
 		for _, a := range i.Addrs {
 			add.Addrs = append(add.Addrs, a.Netip())
 		}

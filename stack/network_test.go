@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
@@ -34,7 +34,7 @@ func prefixes(ss ...string) (ps []netip.Prefix) {
 
 // pair is two hosts, 10.0.0.1 and 10.0.0.2, fd00::1 and fd00::2, on a cable.
 func pair(t testing.TB, o link.CableOptions) (a, b *stack.Host) {
-	loop := event.New()
+	loop := leak.Loop(t)
 	near, far := link.Cable(loop, o)
 	a = stack.NewHost(stack.Config{Name: "a", Loop: loop, Seed: 1, Privileged: true,
 		Interfaces: []stack.Interface{{Name: "eth0", Port: near, Addrs: prefixes("10.0.0.1/24", "fd00::1/64")}}})
@@ -43,7 +43,6 @@ func pair(t testing.TB, o link.CableOptions) (a, b *stack.Host) {
 	t.Cleanup(func() {
 		a.Close()
 		b.Close()
-		loop.Close()
 	})
 	return a, b
 }
@@ -96,6 +95,7 @@ func everyWay(t *testing.T, f func(t *testing.T, a, b *stack.Host, family sockey
 }
 
 func TestDatagramsCrossACableBothWays(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		server, client := udp(b, family, bIP, 7), udp(a, family, "", 0)
 		go func() {
@@ -123,6 +123,7 @@ func TestDatagramsCrossACableBothWays(t *testing.T) {
 }
 
 func TestLongDatagramsAreCutAndPutTogether(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		server, client := udp(b, family, bIP, 7), udp(a, family, aIP, 8)
 		for _, n := range []int{1472, 1473, 3000, 65507} {
@@ -135,8 +136,8 @@ func TestLongDatagramsAreCutAndPutTogether(t *testing.T) {
 				t.Errorf("sent %d bytes, got %d: %v", n, got, err)
 			}
 		}
-		if c := b.Counters(); c.IPReasmOKs < 2 || c.IPReasmFails != 0 {
-			t.Errorf("%d packets were put together, %d not", c.IPReasmOKs, c.IPReasmFails)
+		if c := b.Counters(); c.IP.ReasmOKs+c.IP6.ReasmOKs < 2 || c.IP.ReasmFails+c.IP6.ReasmFails != 0 {
+			t.Errorf("the counters are\n%v", c)
 		}
 	})
 }
@@ -156,6 +157,7 @@ func TestRawSocketsSeePacketsWhole(t *testing.T) {
 }
 
 func TestManyDatagramsOfOneSendArriveApart(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		server, client := udp(b, family, bIP, 7), udp(a, family, aIP, 8)
 		sockeye.UDP_SEGMENT.Set(client, 1000)
@@ -173,6 +175,7 @@ func TestManyDatagramsOfOneSendArriveApart(t *testing.T) {
 }
 
 func TestAClosedPortRefusesAConnectedSocket(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		client := udp(a, family, "", 0)
 		client.Connect(at(bIP, 7))
@@ -184,6 +187,7 @@ func TestAClosedPortRefusesAConnectedSocket(t *testing.T) {
 }
 
 func TestANeighbourThatIsNotThereIsReported(t *testing.T) {
+	leak.Check(t)
 	for _, v := range []struct{ name, ip string }{{"IPv4", "10.0.0.77"}, {"IPv6", "fd00::77"}} {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -212,6 +216,7 @@ func TestANeighbourThatIsNotThereIsReported(t *testing.T) {
 }
 
 func TestNeighboursBecomeStaleAndAreProbed(t *testing.T) {
+	leak.Check(t)
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -241,14 +246,15 @@ func TestNeighboursBecomeStaleAndAreProbed(t *testing.T) {
 }
 
 func TestFragmentsThatStayAloneAreForgotten(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{})
 		raw := must(a.Sockets().Socket(sockeye.AF_INET, sockeye.SOCK_RAW, sockeye.IPPROTO_RAW))
 		first := []byte{0x45, 0, 0, 28, 0, 1, 0x20, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 0, 7, 0, 100, 0, 0}
 		raw.Sendto(first, 0, at("10.0.0.2", 0))
 		time.Sleep(31 * time.Second)
-		if c := b.Counters(); c.IPReasmTimeout != 1 || c.ICMPOutMsgs != 1 {
-			t.Errorf("%d timeouts, %d ICMP messages", c.IPReasmTimeout, c.ICMPOutMsgs)
+		if c := b.Counters(); c.IP.ReasmTimeout != 1 || c.ICMP.OutMsgs != 1 {
+			t.Errorf("%d timeouts, %d ICMP messages", c.IP.ReasmTimeout, c.ICMP.OutMsgs)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -9,15 +10,18 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
+	"sockeye/packet"
 	"sockeye/stack"
 	"sockeye/stack/inet"
+	"sockeye/wire"
 )
 
 // routed is three hosts: 10.1.0.1 and fd01::1, a router, 10.2.0.1 and fd02::1. The
 // second cable has a smaller MTU.
 func routed(t *testing.T) (a, router, b *stack.Host) {
-	loop := event.New()
+	loop := leak.Loop(t)
 	one, two := link.Cable(loop, link.CableOptions{Ethernet: true})
 	three, four := link.Cable(loop, link.CableOptions{Ethernet: true, MTU: 1300})
 	host := func(name, v4, v6, via4, via6 string, port link.Port) *stack.Host {
@@ -40,7 +44,6 @@ func routed(t *testing.T) (a, router, b *stack.Host) {
 		for _, h := range []*stack.Host{a, router, b} {
 			h.Close()
 		}
-		loop.Close()
 	})
 	return a, router, b
 }
@@ -55,6 +58,7 @@ var routedVersions = []struct {
 }
 
 func TestARouterForwards(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -72,8 +76,8 @@ func TestARouterForwards(t *testing.T) {
 						t.Errorf("it came with %d hops left", hops)
 					}
 				}
-				if n := router.Counters().IPForwDatagrams; n != 1 {
-					t.Errorf("%d packets were forwarded", n)
+				if n := router.Counters(); n.IP.ForwDatagrams+n.IP6.ForwDatagrams != 1 {
+					t.Errorf("the counters are\n%v", n)
 				}
 			})
 		})
@@ -81,6 +85,7 @@ func TestARouterForwards(t *testing.T) {
 }
 
 func TestHopsThatRunOutAreReported(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -120,6 +125,7 @@ func extendedError(t *testing.T, s *sockeye.Socket) (e sockeye.ExtendedError, pa
 }
 
 func TestThePathMTUIsLearned(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -147,4 +153,61 @@ func TestThePathMTUIsLearned(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A fragment that is cut again on its way keeps the identification and its place, and options
+// that are to be copied stand in all of them (RFC 791 sections 3.1 and 3.2).
+func TestFragmentsAreCutAgain(t *testing.T) {
+	leak.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		loop := leak.Loop(t)
+		defer loop.Close()
+		one, two := link.Cable(loop, link.CableOptions{MTU: 1000})
+		three, four := link.Cable(loop, link.CableOptions{MTU: 300})
+		type seen struct {
+			id     uint16
+			copied bool
+			noops  bool
+		}
+		var fragments []seen
+		observed := must(link.Impair(loop, three, link.Impairment{Observe: func(_ event.Time, d link.Direction, f link.Fate, p *packet.Packet) {
+			ip, _, err := wire.ParseIPv4(p.AppendTo(nil))
+			if d == link.Out && f == link.Sent && err == nil {
+				fragments = append(fragments, seen{ip.ID, wire.IPv4Option(ip.Options, wire.IPOPT_RA) != nil, bytes.HasPrefix(ip.Options, []byte{wire.IPOPT_NOOP})})
+			}
+		}}))
+		ip := inet.DefaultSysctl()
+		ip.Forwarding = true
+		router := stack.NewHost(stack.Config{Loop: loop, Inet: &ip, Interfaces: []stack.Interface{
+			{Name: "eth0", Port: two, Addrs: prefixes("10.1.0.254/24")}, {Name: "eth1", Port: observed, Addrs: prefixes("10.2.0.254/24")},
+		}})
+		defer router.Close()
+		host := func(addr, via string, port link.Port) *stack.Host {
+			h := stack.NewHost(stack.Config{Loop: loop, Privileged: true,
+				Interfaces: []stack.Interface{{Name: "eth0", Port: port, Addrs: prefixes(addr)}},
+				Routes:     []stack.Route{{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr(via)}}})
+			t.Cleanup(func() { h.Close() })
+			return h
+		}
+		a, b := host("10.1.0.1/24", "10.1.0.254", one), host("10.2.0.1/24", "10.2.0.254", four)
+		client, server := udp(a, sockeye.AF_INET, "10.1.0.1", 8), udp(b, sockeye.AF_INET, "10.2.0.1", 7)
+		sockeye.IP_MTU_DISCOVER.Set(client, sockeye.IP_PMTUDISC_DONT)
+		recordRoute := []byte{wire.IPOPT_RR, 7, 4, 0, 0, 0, 0, wire.IPOPT_NOOP}
+		if err := sockeye.IP_OPTIONS.Set(client, append(recordRoute, wire.RouterAlertIPv4...)); err != nil {
+			t.Fatal(err)
+		}
+		data, got := noise(3000), make([]byte, 4000)
+		client.Sendto(data, 0, at("10.2.0.1", 7))
+		if n, err := server.Recv(got, 0); err != nil || !bytes.Equal(got[:n], data) {
+			t.Errorf("received %d bytes: %v", n, err)
+		}
+		if len(fragments) < 3000/300 {
+			t.Errorf("it came in %d fragments", len(fragments))
+		}
+		for i, f := range fragments {
+			if want := (seen{fragments[0].id, true, i > 0}); f != want {
+				t.Errorf("fragment %d is %+v, want %+v", i, f, want)
+			}
+		}
+	})
 }

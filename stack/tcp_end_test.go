@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"sockeye"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
 )
 
 func TestAPartitionEndsAConnectionThatSends(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, cable := faulty(t, link.Faults{Delay: 10 * time.Millisecond})
 		client, server := connection(a, b, "10.0.0.2")
@@ -35,6 +37,7 @@ func TestAPartitionEndsAConnectionThatSends(t *testing.T) {
 }
 
 func TestAConnectionOutlivesAShortPartition(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, cable := faulty(t, link.Faults{Delay: 10 * time.Millisecond})
 		client, server := connection(a, b, "10.0.0.2")
@@ -49,6 +52,9 @@ func TestAConnectionOutlivesAShortPartition(t *testing.T) {
 }
 
 func TestKeepaliveFindsADeadPeerAndSparesALivingOne(t *testing.T) {
+	leak.Check(t)
+	begun := time.Now() // in real time
+	defer func() { t.Logf("24 hours took %v", time.Since(begun).Round(time.Millisecond)) }()
 	synctest.Test(t, func(t *testing.T) {
 		a, b, cable := faulty(t, link.Faults{Delay: 10 * time.Millisecond})
 		client, server := connection(a, b, "10.0.0.2")
@@ -60,7 +66,9 @@ func TestKeepaliveFindsADeadPeerAndSparesALivingOne(t *testing.T) {
 		if info := must(sockeye.TCP_INFO.Get(client)); info.State != sockeye.TCP_ESTABLISHED {
 			t.Errorf("after a day of silence it is %v", info.State)
 		}
-		if n := a.Counters().TCP.TCPKeepAlive; n < 8000 {
+		// Ten seconds after each answer, which takes a round trip.
+		every := 10*time.Second + 20*time.Millisecond
+		if n := a.Counters().TCP.TCPKeepAlive; n != uint64(24*time.Hour/every) {
 			t.Errorf("%d probes were sent in a day", n)
 		}
 		cable.Set(link.In, link.Faults{Partition: true})
@@ -74,6 +82,7 @@ func TestKeepaliveFindsADeadPeerAndSparesALivingOne(t *testing.T) {
 }
 
 func TestThePortOfAConnectionIsFreeAfterTimeWait(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{})
 		client, server := connection(a, b, "10.0.0.2")
@@ -101,6 +110,7 @@ func TestThePortOfAConnectionIsFreeAfterTimeWait(t *testing.T) {
 }
 
 func TestAPeerThatNeverClosesIsForgottenInFinWait2(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{})
 		client, server := connection(a, b, "10.0.0.2")
@@ -121,6 +131,7 @@ func TestAPeerThatNeverClosesIsForgottenInFinWait2(t *testing.T) {
 }
 
 func TestPortsInTimeWaitAreTakenAgain(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		ip := inet.DefaultSysctl()
 		ip.LocalPortRange = [2]uint16{50000, 50009}
@@ -153,6 +164,7 @@ func TestPortsInTimeWaitAreTakenAgain(t *testing.T) {
 }
 
 func TestTimeWaitIsBounded(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		ip := inet.DefaultSysctl()
 		ip.TCP.MaxTWBuckets = 5

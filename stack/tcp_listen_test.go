@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
 )
 
 func TestASYNFloodDoesNotKeepGoodClientsOut(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
+		loop := leak.Loop(t)
 		defer loop.Close()
 		near, far := link.Cable(loop, link.CableOptions{})
 		h := stack.NewHost(stack.Config{Loop: loop, Routes: []stack.Route{{Dst: prefixes("0.0.0.0/0")[0], Interface: "eth0"}},
@@ -43,6 +44,7 @@ func TestASYNFloodDoesNotKeepGoodClientsOut(t *testing.T) {
 }
 
 func TestTheBacklogBoundsConnectionsThatWait(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, link.CableOptions{Ethernet: true})
 		l := listening(b, sockeye.AF_INET, "10.0.0.2", 8080)
@@ -67,6 +69,7 @@ func TestTheBacklogBoundsConnectionsThatWait(t *testing.T) {
 }
 
 func TestReuseportSpreadsConnections(t *testing.T) {
+	leak.Check(t)
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()
 	var ls []*sockeye.Socket
@@ -95,8 +98,9 @@ func TestReuseportSpreadsConnections(t *testing.T) {
 }
 
 func TestTCPOutlivesRandomSegments(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		loop := event.New()
+		loop := leak.Loop(t)
 		defer loop.Close()
 		near, far := link.Cable(loop, link.CableOptions{})
 		ip := inet.DefaultSysctl()
@@ -158,6 +162,7 @@ func TestTCPOutlivesRandomSegments(t *testing.T) {
 }
 
 func TestManyIdleConnectionsStayUsable(t *testing.T) {
+	leak.Check(t)
 	n := 100_000
 	if testing.Short() || raceEnabled {
 		n = 2_000

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,7 +19,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"sockeye"
-	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -57,6 +56,7 @@ func exchange(t *testing.T, a, b *sockeye.Socket, data []byte) {
 }
 
 func TestStreamsCrossACableBothWays(t *testing.T) {
+	leak.Check(t)
 	everyWay(t, func(t *testing.T, a, b *stack.Host, family sockeye.Family, aIP, bIP string) {
 		client, server := connection(a, b, bIP)
 		if from := must(server.Getpeername()); from.Addr().String() != aIP {
@@ -71,7 +71,7 @@ func TestStreamsCrossACableBothWays(t *testing.T) {
 // faulty is two hosts on a cable with faults both ways.
 
 func faulty(t *testing.T, f link.Faults) (a, b *stack.Host, cable *link.Impaired) {
-	loop := event.New()
+	loop := leak.Loop(t)
 	near, far := link.Cable(loop, link.CableOptions{})
 	cable = must(link.Impair(loop, near, link.Impairment{Out: f, In: f, Seed: 1}))
 	a = stack.NewHost(stack.Config{Name: "a", Loop: loop, Seed: 1,
@@ -81,12 +81,12 @@ func faulty(t *testing.T, f link.Faults) (a, b *stack.Host, cable *link.Impaired
 	t.Cleanup(func() {
 		a.Close()
 		b.Close()
-		loop.Close()
 	})
 	return a, b, cable
 }
 
 func TestStreamsOutliveFaults(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name   string
 		faults link.Faults
@@ -123,6 +123,7 @@ func waits(f func()) time.Duration {
 }
 
 func TestConnectTellsWhyItFails(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range []struct {
 		name, ip  string
 		partition bool
@@ -151,6 +152,7 @@ func TestConnectTellsWhyItFails(t *testing.T) {
 }
 
 func TestStreamsFindThePathMTU(t *testing.T) {
+	leak.Check(t)
 	for _, v := range routedVersions {
 		t.Run(v.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -176,6 +178,7 @@ func TestStreamsFindThePathMTU(t *testing.T) {
 // client in all the same.
 
 func TestConnsOfAGoHostPassNettest(t *testing.T) {
+	leak.Check(t)
 	for _, ip := range []string{"127.0.0.1", "::1"} {
 		t.Run(ip, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +208,7 @@ func TestConnsOfAGoHostPassNettest(t *testing.T) {
 // A server and many clients of net/http, 100 ms away from each other.
 
 func TestHTTPInABubble(t *testing.T) {
+	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
 		a, b, _ := faulty(t, link.Faults{Delay: 50 * time.Millisecond})
 		l, err := b.Sockets().Listen("tcp", "10.0.0.2:8080")
@@ -244,6 +248,7 @@ func TestHTTPInABubble(t *testing.T) {
 }
 
 func TestATCPRoundTripAllocatesNothing(t *testing.T) {
+	leak.Check(t)
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
@@ -258,58 +263,5 @@ func TestATCPRoundTripAllocatesNothing(t *testing.T) {
 		c.Recv(buf, 0)
 	}); n >= 1 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-// Random segments, near enough to what is going on to get somewhere, do not stop a host.
-
-// A client that connects again and again runs out of ports only until timestamps tell new
-
-// segments from old ones (tcp_tw_reuse).
-
-// One seed and the same calls make the same packets at the same times.
-
-func TestRunsRepeatToTheByte(t *testing.T) {
-	run := func(seed uint64) (file []byte) {
-		synctest.Test(t, func(t *testing.T) {
-			var b bytes.Buffer
-			loop := event.New()
-			near, far := link.Cable(loop, link.CableOptions{Ethernet: true})
-			bad := link.Faults{Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Loss: 0.05, Duplicate: 0.02}
-			cable := must(link.Impair(loop, near, link.Impairment{Out: bad, In: bad, Seed: seed}))
-			port := link.Capture(loop, cable, link.NewPcapng(&b, time.Time{}), link.CaptureOptions{Name: "a"})
-			a := stack.NewHost(stack.Config{Loop: loop, Seed: seed,
-				Interfaces: []stack.Interface{{Name: "eth0", Port: port, Addrs: prefixes("10.0.0.1/24")}}})
-			c := stack.NewHost(stack.Config{Loop: loop, Seed: seed + 1,
-				Interfaces: []stack.Interface{{Name: "eth0", Port: far, Addrs: prefixes("10.0.0.2/24")}}})
-			client, server := connection(a, c, "10.0.0.2")
-			data, buf := noise(20_000), make([]byte, 20_000)
-			for range 5 {
-				client.Send(data, 0)
-				server.Recv(buf, sockeye.MSG_WAITALL)
-				server.Send(data, 0)
-				client.Recv(buf, sockeye.MSG_WAITALL)
-			}
-			client.Close()
-			server.Close()
-			time.Sleep(time.Minute)
-			a.Close()
-			c.Close()
-			loop.Close()
-			file = b.Bytes()
-		})
-		return file
-	}
-	first := run(1)
-	for procs := range 3 {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1 << procs))
-		for range 5 {
-			if again := run(1); !bytes.Equal(first, again) {
-				t.Fatalf("with GOMAXPROCS %d the capture differs: %d and %d bytes", 1<<procs, len(first), len(again))
-			}
-		}
-	}
-	if other := run(2); bytes.Equal(first, other) {
-		t.Error("two seeds gave one capture")
 	}
 }

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os/exec"
@@ -15,43 +16,90 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sockeye/event"
+	"sockeye/internal/leak"
 	"sockeye/link"
 	"sockeye/stack"
+	"sockeye/stack/inet"
 )
 
-// A neighbourhood is the machine's kernel, in a network namespace of the test's own, and a Go
-// host behind a TUN device. It ends with the test's thread, on which everything of the kernel
-// has to be opened.
-func neighbourhood(t testing.TB) *stack.Host {
+// namespace takes the test into a network namespace of its own, which ends with the test's
+// thread. Everything of the kernel has to be opened, and every program started, on that thread.
+func namespace(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatalf("unshare(CLONE_NEWNET): %v: this test makes a network namespace, for which it needs root", err)
 	}
-	loop := event.New()
-	dev, err := link.OpenTUN(loop, link.TUNOptions{})
+}
+
+// run runs a program to its end and gives what it printed. The arguments have no spaces in them.
+func run(t testing.TB, format string, args ...any) string {
+	t.Helper()
+	out, err := attempt(t, format, args...)
+	if err != nil {
+		t.Fatalf("%s: %v: %s", fmt.Sprintf(format, args...), err, out)
+	}
+	return out
+}
+
+// attempt is run of a program that may fail.
+func attempt(t testing.TB, format string, args ...any) (string, error) {
+	t.Helper()
+	fields := strings.Fields(fmt.Sprintf(format, args...))
+	if _, err := exec.LookPath(fields[0]); err != nil {
+		t.Fatalf("%s is not installed: .ci/run installs what the tests need", fields[0])
+	}
+	out, err := exec.Command(fields[0], fields[1:]...).CombinedOutput()
+	return string(out), err
+}
+
+// device is a new TUN device that is up, with addresses of the kernel's. It ends with the test.
+func device(t testing.TB, loop *event.Loop, mtu int, addrs ...string) *link.TUN {
+	t.Helper()
+	dev, err := link.OpenTUN(loop, link.TUNOptions{MTU: mtu})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := stack.NewHost(stack.Config{Loop: loop, Privileged: true, Seed: 1,
-		Interfaces: []stack.Interface{{Name: "tun0", Port: dev, Addrs: prefixes("10.9.0.2/24", "fd09::2/64")}}})
-	t.Cleanup(func() {
-		h.Close()
-		dev.Close()
-		loop.Close()
-	})
-	for _, command := range []string{
-		"ip addr add 10.9.0.1/24 dev " + dev.Name(), "ip addr add fd09::1/64 nodad dev " + dev.Name(),
-		"ip link set up dev " + dev.Name(),
-		"ping -c 1 -i 0.01 -w 10 10.9.0.2", "ping -c 1 -i 0.01 -w 10 fd09::2", // until both can be reached
-	} {
-		args := strings.Fields(command)
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v: %s", command, err, out)
-		}
+	t.Cleanup(func() { dev.Close() })
+	for _, a := range addrs {
+		run(t, "ip addr add %s dev %s nodad", a, dev.Name())
 	}
+	run(t, "ip link set up dev %s", dev.Name())
+	return dev
+}
+
+// reach waits until the kernel can send to the addresses: it takes a moment after a device
+// is up.
+func reach(t testing.TB, ips ...string) {
+	t.Helper()
+	for _, ip := range ips {
+		run(t, "ping -c 1 -i 0.01 -w 10 %s", ip)
+	}
+}
+
+// neighbourhood is the machine's kernel, in a network namespace of the test's own, and a Go
+// host behind a TUN device.
+func neighbourhood(t testing.TB) *stack.Host { return neighbour(t, func(*inet.Sysctl) {}, plain) }
+
+// neighbour is neighbourhood with other settings, and with something between the host and
+// the device.
+func neighbour(t testing.TB, set func(*inet.Sysctl), wrap func(*event.Loop, link.Port) link.Port) *stack.Host {
+	t.Helper()
+	namespace(t)
+	loop := leak.Loop(t)
+	t.Cleanup(loop.Close)
+	dev := device(t, loop, 0, "10.9.0.1/24", "fd09::1/64")
+	ip := inet.DefaultSysctl()
+	set(&ip)
+	h := stack.NewHost(stack.Config{Loop: loop, Privileged: true, Seed: 1, Inet: &ip,
+		Interfaces: []stack.Interface{{Name: "tun0", Port: wrap(loop, dev), Addrs: prefixes("10.9.0.2/24", "fd09::2/64")}}})
+	t.Cleanup(func() { h.Close() })
+	reach(t, "10.9.0.2", "fd09::2")
 	return h
 }
+
+// plain is nothing in between.
+func plain(_ *event.Loop, port link.Port) link.Port { return port }
 
 // A side is one of the two that can listen and dial.
 type side struct {
@@ -93,6 +141,7 @@ func everySide(t *testing.T, f func(t *testing.T, s side)) {
 }
 
 func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		client, server := s.connected(t)
 		data := noise(16 << 20)
@@ -117,6 +166,7 @@ func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
 }
 
 func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		buf := make([]byte, 100)
 		// Half-closed, the answer still comes.
@@ -163,6 +213,7 @@ func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {
 
 // The kernel's own account of a connection says what the Go host speaks.
 func TestTheKernelSeesAModernPeer(t *testing.T) {
+	leak.Check(t)
 	everySide(t, func(t *testing.T, s side) {
 		client, server := s.connected(t)
 		defer client.Close()

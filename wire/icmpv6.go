@@ -32,6 +32,7 @@ const (
 	ICMPV6_HDR_FIELD   = 0
 	ICMPV6_UNK_NEXTHDR = 1
 	ICMPV6_UNK_OPTION  = 2
+	ICMPV6_HDR_INCOMP  = 3 // RFC 7112
 )
 
 // ICMPv6 is the header of a message (RFC 4443 section 2.1). An error (see

@@ -64,7 +64,7 @@ func (h *IPv4) Parse(b []byte, size int) (hlen, n int, err error) {
 	case hlen < IPv4Len:
 		return 0, 0, ErrLength
 	case hlen > len(b):
-		return 0, 0, ErrTruncated
+		return 0, 0, ErrShort
 	case !Sum(0).Add(b[:hlen]).Valid():
 		return 0, 0, ErrChecksum
 	case total > size:

@@ -112,3 +112,24 @@ func IPv4Option(opts []byte, kind byte) []byte {
 	}
 	return nil
 }
+
+// HasSourceRoute tells whether well-formed options name the hosts to pass through.
+func HasSourceRoute(opts []byte) bool {
+	return IPv4Option(opts, IPOPT_LSRR) != nil || IPv4Option(opts, IPOPT_SSRR) != nil
+}
+
+// KeepCopiedOptions makes of a packet's well-formed options those of its later fragments: what
+// is not to be copied into these (RFC 791 section 3.1) becomes padding, as in Linux.
+func KeepCopiedOptions(opts []byte) {
+	const copied = 0x80
+	for i := 0; i < len(opts) && opts[i] != IPOPT_END; {
+		n := 1
+		if opts[i] != IPOPT_NOOP {
+			n = int(opts[i+1])
+		}
+		for j := i; opts[i]&copied == 0 && j < i+n; j++ {
+			opts[j] = IPOPT_NOOP
+		}
+		i += n
+	}
+}

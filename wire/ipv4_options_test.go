@@ -83,3 +83,18 @@ func FuzzIPv4Options(f *testing.F) {
 		}
 	})
 }
+
+func TestLaterFragmentsKeepTheOptionsToBeCopied(t *testing.T) {
+	for _, c := range []struct{ hex, want string }{
+		{"", ""},
+		{"94040000", "94040000"},
+		{"01 07 07 04 00000000 83 07 04 0a000002", "01 01010101010101 83 07 04 0a000002"},
+		{"44 08 05 00 00000000 94 04 0000 00 07 03", "0101010101010101 94 04 0000 00 07 03"},
+	} {
+		opts := unhex(c.hex)
+		wire.KeepCopiedOptions(opts)
+		if !bytes.Equal(opts, unhex(c.want)) {
+			t.Errorf("of %s it keeps % x, want %s", c.hex, opts, c.want)
+		}
+	}
+}

@@ -96,7 +96,7 @@ func TestIPv4Refusals(t *testing.T) {
 		{"a header less a byte is short", cut(19), wire.ErrShort},
 		{"version 6 is refused", sealed(set(0, 0x65)), wire.ErrVersion},
 		{"a header length below 20 is refused", sealed(set(0, 0x44)), wire.ErrLength},
-		{"a header longer than the packet is truncated", set(0, 0x47), wire.ErrTruncated},
+		{"a header longer than the packet is too short", set(0, 0x47), wire.ErrShort},
 		{"a wrong checksum is refused", set(8, 63), wire.ErrChecksum},
 		{"a packet less a byte is truncated", cut(23), wire.ErrTruncated},
 		{"a total length below the header's is refused", sealed(set(2, 0, 19)), wire.ErrLength},

@@ -88,3 +88,9 @@ func (h *IPv6) Put(b []byte, n int) int {
 // DecrementHopLimit takes one from the hop limit of a packet that is forwarded, which
 // must not be zero.
 func DecrementHopLimit(packet []byte) { packet[ip6HopLimit]-- }
+
+// SetNextHeader makes the header one of a packet with n bytes of payload that begin with next.
+func SetNextHeader(packet []byte, next Protocol, n int) {
+	packet[ip6NextHeader] = byte(next)
+	be.PutUint16(packet[ip6Length:], uint16(n))
+}

@@ -17,9 +17,8 @@ const (
 	// PutRouterAlert writes.
 	RouterAlertIPv6Len = 8
 
-	maxExtensions = 16 // headers in a packet
-	maxOptions    = 8  // options in a header: net.ipv6.max_hbh_opts_number, max_dst_opts_number
-	maxPadding    = 7  // bytes of padding in a row: more would be alignment to more than 8
+	maxOptions = 8 // options in a header: net.ipv6.max_hbh_opts_number, max_dst_opts_number
+	maxPadding = 7 // bytes of padding in a row: more would be alignment to more than 8
 
 	optPad1        = 0
 	optPadN        = 1
@@ -76,8 +75,8 @@ const (
 // Behind a fragment header it goes on only when the packet is whole (an atomic
 // fragment, RFC 6946); otherwise what follows is the fragment's data, and the walk
 // is to be repeated on what reassembly makes. Hop-by-hop options may stand only
-// at the start. A routing header with segments left is refused. At most 16
-// headers with 8 options each are read.
+// at the start. A routing header with segments left is refused, and a
+// header with more than 8 options.
 func WalkExtensions(next Protocol, b []byte) (x Extensions, payload []byte, err error) {
 	x.Protocol, x.NextAt = next, ip6NextHeader
 	rest := b
@@ -105,9 +104,6 @@ func WalkExtensions(next Protocol, b []byte) (x Extensions, payload []byte, err 
 			}
 		default:
 			return x, rest, nil
-		}
-		if err == nil && n == maxExtensions {
-			err = ErrExtension
 		}
 		if err != nil {
 			return x, nil, err

@@ -78,7 +78,6 @@ func TestExtensionsRefusals(t *testing.T) {
 		{"a routing header of RPL", rt, "11 00 03 01 00000000", wire.ErrExtension, wire.Problem{}},
 		{"hop-by-hop options that are not first", dst, "00 00 010400000000 11 00 010400000000", wire.ErrExtension,
 			wire.Problem{Answer: wire.AnswerUnicast, Code: wire.ICMPV6_UNK_NEXTHDR, Pointer: 40}},
-		{"seventeen headers", dst, strings.Repeat(another, 16) + "11 00 0104 00000000", wire.ErrExtension, wire.Problem{}},
 		{"an option that overruns its header", hop, "11 00 3e 05 00000000", wire.ErrOptions, wire.Problem{}},
 		{"an option without its length", hop, "11 00 3e 03 000000 3e", wire.ErrOptions, wire.Problem{}},
 		{"padding that overruns its header", hop, "11 00 01 05 00000000", wire.ErrOptions, wire.Problem{}},
@@ -99,7 +98,7 @@ func TestExtensionsRefusals(t *testing.T) {
 			wire.Problem{Answer: wire.AnswerUnicast, Code: wire.ICMPV6_UNK_OPTION, Pointer: 42}},
 		{"a router alert among destination options is skipped", dst, "11 00 05 02 0000 0100", nil, wire.Problem{}},
 		{"eight options are read", dst, "11 02 " + strings.Repeat("3e00", 8) + "000000000000", nil, wire.Problem{}},
-		{"sixteen headers are read", dst, strings.Repeat(another, 15) + "11 00 0104 00000000", nil, wire.Problem{}},
+		{"a thousand headers are read", dst, strings.Repeat(another, 999) + "11 00 0104 00000000", nil, wire.Problem{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

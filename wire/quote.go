@@ -64,7 +64,7 @@ func ParseQuote6(b []byte) (q Quote, err error) {
 // the headers say, it looks only for their end.
 func skipExtensions(next Protocol, b []byte) (x Extensions, rest []byte, err error) {
 	x.Protocol = next
-	for n := 0; n < maxExtensions; n++ {
+	for {
 		var size int
 		switch x.Protocol {
 		case IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_ROUTING:
@@ -83,7 +83,6 @@ func skipExtensions(next Protocol, b []byte) (x Extensions, rest []byte, err err
 			return x, b, nil
 		}
 	}
-	return x, nil, ErrExtension
 }
 
 // Ports are the ports of a quoted TCP segment or UDP datagram.

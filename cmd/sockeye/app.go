@@ -146,6 +146,7 @@ func flagProblem(err error) string {
 	}
 	wanted, ok := map[string]string{
 		"int": "a whole number", "duration": "a time, such as 1.5s", "time": "seconds, such as 0.2, or a time, such as 200ms", "bool": "true or false",
+		"share": "a share, as 1% or 0.01", "rate": "bits per second, as 500kbit, 5mbit or 1gbit",
 	}[bad.GetFlag().Value.Type()]
 	if !ok {
 		return err.Error()

@@ -10,6 +10,7 @@ func (a *app) commands() []*cobra.Command {
 		a.echoCommand(),
 		a.pingCommand(),
 		a.relayCommand(),
+		a.runCommand(),
 		a.optionsCommand(),
 		a.familiesCommand(),
 	}

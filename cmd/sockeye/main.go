@@ -17,6 +17,9 @@ import (
 )
 
 func main() {
+	if os.Args[0] == insideName {
+		inside(os.Args[1:])
+	}
 	// A reader of standard output that goes away is met as EPIPE, so that there
 	// is time to tidy up.
 	signal.Ignore(syscall.SIGPIPE)

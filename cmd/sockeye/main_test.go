@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // asCommand makes the test binary be the command itself.
@@ -21,6 +22,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// patience is how long a process may run.
+const patience = 3 * time.Minute
 
 // A process is the command, or a tool that it is tried with, as it runs.
 type process struct {
@@ -62,10 +66,14 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 		cmd.Stdout = p.out
 	}
 	cmd.Stderr = p.err
+	cmd.WaitDelay = patience // a program of its own may hold on to what it wrote to
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// One that hangs tells where.
+	hung := time.AfterFunc(patience, func() { cmd.Process.Signal(syscall.SIGQUIT) })
 	t.Cleanup(func() {
+		hung.Stop()
 		cmd.Process.Kill()
 		p.err.end()
 		if t.Failed() {

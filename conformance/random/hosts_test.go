@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -36,9 +37,10 @@ type kernelPair struct {
 }
 
 // sysctls are the settings of the two hosts, besides conformance.Sysctls: no program
-// learns of another one by what the host remembers of a path.
+// learns of another one by what the host remembers of a path, or by how many errors it has sent.
 var sysctls = append([]string{
 	"net.ipv4.tcp_no_metrics_save=1",
+	"net.ipv6.icmp.ratemask=255",
 	"net.ipv4.ping_group_range=0 0",
 }, conformance.Sysctls...)
 
@@ -188,6 +190,7 @@ func onGo(f func(n network)) {
 	core.MaxDgramQlen = 10
 	ipv.PingGroupRange = [2]uint32{0, 0}
 	ipv.TCP.Congestion = "reno"
+	ipv.ICMPRateMask, ipv.ICMP6RateLimit, ipv.ICMPMsgsBurst = 0, 0, math.MaxInt32
 	loop := event.New()
 	near, far := link.Cable(loop, link.CableOptions{Ethernet: true, MaxGSO: link.MaxGSO, Checksum: link.ChecksumByLink})
 	n := network{on: func(_ int, f func()) { f() }, dir: "/run", port: 1024}

@@ -10,44 +10,61 @@ import (
 	"sockeye/wire"
 )
 
-// fragment cuts a packet that is too long for its path (RFC 791 section 3.2, RFC 8200
-// section 4.5). IPv4's options stand in the first fragment alone.
+// fragment cuts a packet, its IP header in front, that is too long for its path (RFC 791
+// section 3.2, RFC 8200 section 4.5).
 func (s *Stack) fragment(p *packet.Packet, h *header, w path) {
 	s.scratch = p.AppendTo(s.scratch[:0])
-	body := s.scratch[h.len():]
 	p.Release()
-	s.ids++
-	id := s.ids
-	room := (w.mtu - h.len()) &^ 7
 	if !h.dst.Is4() {
-		room = (w.mtu - h.len() - wire.FragmentLen) &^ 7
+		s.fragment6(s.scratch[h.len():], h, w)
+	} else if ip, body, err := wire.ParseIPv4(s.scratch); err == nil { // it is this host's own, or was checked
+		s.fragment4(body, ip, w)
 	}
-	for offset := 0; offset < len(body); {
+	s.Counters.ip(h.dst).FragOKs++
+}
+
+// fragment4 cuts a packet that may itself be a fragment, on its way through this host: its
+// identification and place are kept.
+func (s *Stack) fragment4(body []byte, ip wire.IPv4, w path) {
+	start, last := int(ip.FragOffset), !ip.MF
+	room := (w.mtu - ip.Len()) &^ 7
+	for offset := 0; offset < len(body); offset += room {
 		n := min(room, len(body)-offset)
-		q := packet.NewPacket()
-		q.Append(packet.Of(body[offset : offset+n]))
-		q.Sum = packet.SumUnknown
-		more := offset+n < len(body)
-		if h.dst.Is4() {
-			ip := wire.IPv4{
-				Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto,
-				ID: uint16(id), FragOffset: uint16(offset), MF: more,
-			}
-			if offset == 0 {
-				ip.Options = h.options
-			}
-			ip.Put(q.Push(ip.Len()), n)
-		} else {
-			wire.Fragment{ID: id, Offset: uint16(offset), More: more}.Put(q.Push(wire.FragmentLen), h.proto)
-			ip := *h
-			ip.proto = wire.IPPROTO_FRAGMENT
-			s.putHeader(q, &ip, wire.FragmentLen+n)
+		ip.FragOffset, ip.MF = uint16(start+offset), !last || offset+n < len(body)
+		q := fragmentOf(body[offset : offset+n])
+		ip.Put(q.Push(ip.Len()), n)
+		s.sendFragment(&s.Counters.IP, q, w)
+		if offset == 0 {
+			wire.KeepCopiedOptions(ip.Options)
 		}
-		s.Counters.IPFragCreates++
-		w.iface.send(q, w.next, w.cast)
-		offset += n
 	}
-	s.Counters.IPFragOKs++
+}
+
+func (s *Stack) fragment6(body []byte, h *header, w path) {
+	s.ids++
+	ip := *h
+	ip.proto = wire.IPPROTO_FRAGMENT
+	room := (w.mtu - h.len() - wire.FragmentLen) &^ 7
+	for offset := 0; offset < len(body); offset += room {
+		n := min(room, len(body)-offset)
+		q := fragmentOf(body[offset : offset+n])
+		wire.Fragment{ID: s.ids, Offset: uint16(offset), More: offset+n < len(body)}.Put(q.Push(wire.FragmentLen), h.proto)
+		s.putHeader(q, &ip, wire.FragmentLen+n)
+		s.sendFragment(&s.Counters.IP6, q, w)
+	}
+}
+
+// fragmentOf is a fragment without its header.
+func fragmentOf(b []byte) *packet.Packet {
+	q := packet.NewPacket()
+	q.Append(packet.Of(b))
+	q.Sum = packet.SumUnknown
+	return q
+}
+
+func (s *Stack) sendFragment(c *IPCounters, q *packet.Packet, w path) {
+	c.FragCreates++
+	w.iface.send(q, w.next, w.cast)
 }
 
 // Bounds of reassembly (ipfrag_high_thresh, ipfrag_time and ip6frag_time), and the
@@ -57,6 +74,7 @@ const (
 	fragmentTime      = 30 * time.Second
 	fragmentTime6     = 60 * time.Second
 	maxPayload        = 65535
+	piecesMemory      = 512 // what is kept of a packet besides its fragments, about
 )
 
 // A reassembly has the packets of which some fragments are there.
@@ -77,6 +95,7 @@ type fragment struct {
 	key    fragmentKey
 	offset int
 	more   bool
+	at     int // of what follows IPv6's fragment header, behind the IPv6 header
 }
 
 // pieces are the fragments of one packet, in order, without overlaps.
@@ -84,79 +103,184 @@ type pieces struct {
 	event.Event
 	key    fragmentKey
 	list   []piece
-	total  int    // bytes of the whole; 0: not known
+	total  int    // bytes of the whole, as far as it is known
+	ended  bool   // the last fragment is there
 	have   int    // bytes that are there
 	memory int    // that they take
 	first  header // of the first fragment
 	size   int    // of the largest fragment
 }
 
+// A piece is a fragment, and how far the run of fragments that came in order reaches of which it is
+// the first; 0 for one further behind.
 type piece struct {
-	offset, end int
-	p           *packet.Packet
+	offset, end, run int
+	p                *packet.Packet
 }
 
 func (r *reassembly) init(s *Stack) { r.stack, r.whole = s, make(map[fragmentKey]*pieces) }
 
-// add takes a fragment, and gives the whole packet when it was the last that was
-// missing. Overlaps make the whole packet void (RFC 5722), but for one that is there
-// twice.
+// add takes a fragment, and gives the whole packet when it was the last that was missing
+// (ip_frag_queue, ip6_frag_queue). Overlaps make the whole packet void (RFC 5722), in IPv4 too; what is
+// there already is dropped alone.
 func (r *reassembly) add(p *packet.Packet, h *header, f fragment) (_ *packet.Packet, ok bool) {
-	c := &r.stack.Counters
-	c.IPReasmReqds++
-	n := p.Len()
-	end := f.offset + n
+	s := r.stack
+	c := s.Counters.ip(h.dst)
+	used := &s.Counters.FragMemory
+	c.ReasmReqds++
+	six := !h.dst.Is4()
+	if six && f.offset == 0 && s.headersCut(p, h.proto) {
+		c.InHdrErrors++
+		s.answer(p, h, headersIncomplete)
+		return nil, false
+	}
 	w := r.whole[f.key]
 	memory := packet.Headroom + footprint(p)
-	if n == 0 || f.more && n%8 != 0 || end > maxPayload || int(c.FragMemory)+memory > maxFragmentMemory {
-		c.IPReasmFails++
-		p.Release()
-		return nil, false
-	}
 	if w == nil {
 		w = &pieces{key: f.key}
-		w.Handler, w.Arg = r, w
-		r.whole[f.key] = w
-		d := fragmentTime
-		if !h.dst.Is4() {
-			d = fragmentTime6
-		}
-		r.stack.loop.At(r.stack.loop.Now().Add(d), &w.Event)
+		memory += piecesMemory
 	}
-	i := 0
-	for i < len(w.list) && w.list[i].offset < f.offset {
-		i++
-	}
-	if i < len(w.list) && w.list[i].offset == f.offset && w.list[i].end == end {
-		p.Release() // once more
-		return nil, false
-	}
-	if i < len(w.list) && w.list[i].offset < end || i > 0 && w.list[i-1].end > f.offset ||
-		w.total != 0 && (end > w.total || !f.more && end != w.total) ||
-		!f.more && len(w.list) > 0 && w.list[len(w.list)-1].end > end {
-		c.IPReasmFails++
+	if int(*used)+memory > maxFragmentMemory {
+		c.ReasmFails++
 		p.Release()
-		r.drop(w)
 		return nil, false
 	}
-	if !f.more {
-		w.total = end
-	}
-	if f.offset == 0 {
-		w.first = *h
-	}
-	w.list = slices.Insert(w.list, i, piece{f.offset, end, p})
-	w.have += n
-	w.memory += memory
-	w.size = max(w.size, h.len()+n)
-	c.FragMemory += uint64(memory)
-	if w.have != w.total {
+	end := f.offset + p.Len()
+	switch {
+	case six && end > maxPayload:
+		c.InHdrErrors++
+		s.answer(p, h, problem{typ6: wire.ICMPV6_PARAMPROB, code6: wire.ICMPV6_HDR_FIELD, rest: uint32(wire.IPv6Len + f.at - wire.FragmentLen + 2)})
 		return nil, false
+	case six && f.more && end%8 != 0:
+		c.InHdrErrors++
+		s.answer(p, h, problem{typ6: wire.ICMPV6_PARAMPROB, code6: wire.ICMPV6_HDR_FIELD, rest: payloadLenAt})
+		return nil, false
+	case f.more && end%8 != 0:
+		end &^= 7
+		p.Truncate(end - f.offset)
 	}
-	c.IPReasmOKs++
-	*h = w.first
-	h.fragSize = w.size
-	return r.join(w), true
+	switch i, fits := w.place(f.offset, end); {
+	case !f.more && (end < w.total || w.ended && end != w.total), f.more && end > w.total && w.ended, end == f.offset:
+	case fits == overlap:
+		if !six { // Linux has no counter of them in IPv6
+			c.ReasmOverlaps++
+		}
+	case fits == duplicate:
+		w.reach(end, f.more)
+		p.Release()
+		return nil, false
+	default:
+		w.reach(end, f.more)
+		run := end
+		if i > 0 && i == len(w.list) && w.list[i-1].end == f.offset {
+			run = 0
+			w.runOfLast().run = end
+		}
+		if len(w.list) == 0 {
+			r.begin(w)
+		}
+		if f.offset == 0 {
+			w.first = *h
+		}
+		w.list = slices.Insert(w.list, i, piece{f.offset, end, run, p})
+		w.have += end - f.offset
+		w.memory += memory
+		w.size = max(w.size, h.len()+end-f.offset)
+		*used += uint64(memory)
+		if !w.ended || w.have != w.total {
+			return nil, false
+		}
+		if w.total+h.len() > maxPayload && !six {
+			break
+		}
+		c.ReasmOKs++
+		*h = w.first
+		h.fragSize = w.size
+		return r.join(w), true
+	}
+	c.ReasmFails++
+	if !slices.ContainsFunc(w.list, func(has piece) bool { return has.p == p }) {
+		p.Release()
+	}
+	r.drop(w)
+	return nil, false
+}
+
+// begin lets a packet's fragments wait, for as long as they may.
+func (r *reassembly) begin(w *pieces) {
+	w.Handler, w.Arg = r, w
+	r.whole[w.key] = w
+	d := fragmentTime
+	if !w.key.dst.Is4() {
+		d = fragmentTime6
+	}
+	r.stack.schedule(r.stack.loop.Now().Add(d), &w.Event)
+}
+
+// reach notes how far a fragment says that the packet goes.
+func (w *pieces) reach(end int, more bool) {
+	w.total = max(w.total, end)
+	w.ended = w.ended || !more
+}
+
+// How a fragment goes with those that are there.
+type fit uint8
+
+const (
+	missing fit = iota
+	duplicate
+	overlap
+)
+
+// place finds where a fragment belongs (inet_frag_queue_insert). One that lies within a run of those that
+// came in order is a duplicate.
+func (w *pieces) place(offset, end int) (i int, _ fit) {
+	i = len(w.list)
+	for i > 0 && w.list[i-1].offset >= end {
+		i--
+	}
+	if i == 0 || w.list[i-1].end <= offset {
+		return i, missing
+	}
+	if last := w.list[len(w.list)-1]; last.end < end {
+		return i, overlap
+	}
+	for i--; w.list[i].run == 0; {
+		i--
+	}
+	if head := w.list[i]; head.offset <= offset && end <= head.run {
+		return i, duplicate
+	}
+	return i, overlap
+}
+
+// runOfLast is the first fragment of the run that the last one is in.
+func (w *pieces) runOfLast() *piece {
+	i := len(w.list) - 1
+	for w.list[i].run == 0 {
+		i--
+	}
+	return &w.list[i]
+}
+
+// headersCut tells whether a first fragment lacks headers up to the transport's (RFC 8200 section 4.5,
+// RFC 7112).
+func (s *Stack) headersCut(p *packet.Packet, next wire.Protocol) bool {
+	s.scratch = p.AppendTo(s.scratch[:0])
+	x, rest, err := wire.WalkExtensions(next, s.scratch)
+	if err != nil {
+		return err == wire.ErrShort || err == wire.ErrTruncated
+	}
+	least := 1
+	switch x.Protocol {
+	case wire.IPPROTO_TCP:
+		least = wire.TCPLen
+	case wire.IPPROTO_UDP:
+		least = wire.UDPLen
+	case wire.IPPROTO_ICMPV6:
+		least = wire.ICMPLen
+	}
+	return len(rest) < least
 }
 
 // join makes one packet of the pieces, with the network header of the first.
@@ -219,8 +343,8 @@ func (r *reassembly) Handle(_ event.Time, arg any) {
 	if r.whole[w.key] != w {
 		return
 	}
-	s.Counters.IPReasmTimeout++
-	s.Counters.IPReasmFails++
+	s.Counters.ip(w.key.dst).ReasmTimeout++
+	s.Counters.ip(w.key.dst).ReasmFails++
 	if len(w.list) > 0 && w.list[0].offset == 0 {
 		s.sendError(w.list[0].p.Clone(), &w.first, reassemblyTimeExceeded)
 	}

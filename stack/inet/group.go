@@ -40,6 +40,11 @@ func (i *Iface) member(group wire.Addr) bool {
 	return false
 }
 
+// joined are the groups that sockets are in.
+func (i *Iface) joined() []wire.Addr {
+	return slices.SortedFunc(maps.Keys(i.groups), func(a, b wire.Addr) int { return a.Netip().Compare(b.Netip()) })
+}
+
 // join counts one more socket that is in the group, and leave one less. The first and
 // the last are reported.
 func (i *Iface) join(group wire.Addr) {
@@ -88,7 +93,7 @@ func (i *Iface) later(r *report, d time.Duration) {
 	}
 	r.Handler = r
 	i.due[r.group] = r
-	s.loop.At(s.loop.Now().Add(time.Duration(s.rand.Int64N(int64(d)+1))), &r.Event)
+	s.schedule(s.loop.Now().Add(time.Duration(s.rand.Int64N(int64(d)+1))), &r.Event)
 }
 
 // Handle implements event.Handler.
@@ -132,7 +137,7 @@ func (i *Iface) sendReport(group wire.Addr, typ wire.RecordType) {
 		copy(p.Push(len(b)), b)
 		wire.PutRouterAlert(p.Push(wire.RouterAlertIPv6Len), wire.IPPROTO_ICMPV6)
 		h.proto = wire.IPPROTO_HOPOPTS
-		i.stack.Counters.ICMPOutMsgs++
+		i.stack.Counters.ICMP6.sent(wire.ICMPV6_MLD2_REPORT)
 	}
 	i.stack.putHeader(p, &h, p.Len())
 	i.sendFrame(p, dst, multicast)
@@ -149,10 +154,7 @@ func (i *Iface) igmpInput(p *packet.Packet) {
 // queried answers a query for one group or all of the family. A group for which a
 // report is due already is not reported twice.
 func (i *Iface) queried(q *wire.GroupQuery, family wire.Addr) {
-	groups := slices.SortedFunc(maps.Keys(i.groups), func(a, b wire.Addr) int {
-		return a.Netip().Compare(b.Netip())
-	})
-	for _, group := range groups {
+	for _, group := range i.joined() {
 		if group.Is4() == family.Is4() && (q.Group.IsUnspecified() || q.Group == group) && i.due[group] == nil {
 			i.later(&report{iface: i, group: group, typ: wire.IGMPV3_MODE_IS_EXCLUDE, left: 1}, q.MaxResp)
 		}

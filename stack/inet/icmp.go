@@ -1,7 +1,9 @@
 package inet
 
 import (
+	"encoding/binary"
 	"slices"
+	"syscall"
 	"time"
 
 	"sockeye/event"
@@ -20,11 +22,18 @@ type problem struct {
 var (
 	noRoute                = problem{wire.ICMP_DEST_UNREACH, wire.ICMP_NET_UNREACH, wire.ICMPV6_DEST_UNREACH, wire.ICMPV6_NOROUTE, 0}
 	hostUnreachable        = problem{wire.ICMP_DEST_UNREACH, wire.ICMP_HOST_UNREACH, wire.ICMPV6_DEST_UNREACH, wire.ICMPV6_ADDR_UNREACH, 0}
+	beyondScope            = problem{typ6: wire.ICMPV6_DEST_UNREACH, code6: wire.ICMPV6_NOT_NEIGHBOUR}
 	portUnreachable        = problem{wire.ICMP_DEST_UNREACH, wire.ICMP_PORT_UNREACH, wire.ICMPV6_DEST_UNREACH, wire.ICMPV6_PORT_UNREACH, 0}
 	protocolUnreachable    = problem{wire.ICMP_DEST_UNREACH, wire.ICMP_PROT_UNREACH, wire.ICMPV6_PARAMPROB, wire.ICMPV6_UNK_NEXTHDR, nextHeaderAt}
 	timeExceeded           = problem{wire.ICMP_TIME_EXCEEDED, wire.ICMP_EXC_TTL, wire.ICMPV6_TIME_EXCEED, wire.ICMPV6_EXC_HOPLIMIT, 0}
 	reassemblyTimeExceeded = problem{wire.ICMP_TIME_EXCEEDED, wire.ICMP_EXC_FRAGTIME, wire.ICMPV6_TIME_EXCEED, wire.ICMPV6_EXC_FRAGTIME, 0}
 )
+
+// headersIncomplete is about a first fragment (RFC 7112 section 5).
+var headersIncomplete = problem{typ6: wire.ICMPV6_PARAMPROB, code6: wire.ICMPV6_HDR_INCOMP}
+
+// payloadLenAt is where IPv6 has the length of its payload.
+const payloadLenAt = 4
 
 // nextHeaderAt is where IPv6 has the protocol; ICMPv4 leaves the field unused.
 const nextHeaderAt = 6
@@ -63,13 +72,17 @@ func (s *Stack) sendError(p *packet.Packet, h *header, e problem) {
 // section 3.2.2). It takes over p.
 func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	defer p.Release()
+	p.Push(len(p.NetworkHeader()))
+	s.scratch = p.AppendTo(s.scratch[:0])
+	s.complain(s.scratch, h, e)
+}
+
+// complain is answer about a packet of these bytes.
+func (s *Stack) complain(quoted []byte, h *header, e problem) {
 	ip4 := h.dst.Is4()
 	if h.src.IsUnspecified() || h.src.IsMulticast() || h.src.IsBroadcast() || !ip4 && e.typ6 == 0 {
 		return
 	}
-	p.Push(len(p.NetworkHeader()))
-	s.scratch = p.AppendTo(s.scratch[:0])
-	quoted := s.scratch
 	if isICMPError(quoted, ip4) {
 		return
 	}
@@ -82,6 +95,13 @@ func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	}
 	w, err := s.find(h.src, way{src: src})
 	if err != nil {
+		return
+	}
+	typ, code := e.typ4, e.code4
+	if !ip4 {
+		typ, code = e.typ6, e.code6
+	}
+	if !s.mayAnswer(h.src, typ, code, w) {
 		return
 	}
 	quoted = quoted[:min(len(quoted), maxQuote6)]
@@ -104,18 +124,18 @@ func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	}
 	q.Sum = packet.SumGood
 	q.Append(packet.Of(b))
-	s.Counters.ICMPOutMsgs++
+	s.Counters.icmp(h.src).sent(b[0])
 	s.output(q, out, w)
 }
 
-// isICMPError tells whether a packet is an error itself, or a later fragment.
+// isICMPError tells whether a packet is an error itself, or IPv4's later fragment.
 func isICMPError(b []byte, ip4 bool) bool {
 	if ip4 {
 		q, err := wire.ParseQuote4(b)
 		return err == nil && (q.FragOffset != 0 || q.Protocol == wire.IPPROTO_ICMP && wire.ICMPv4{Type: q.Payload[0]}.IsError())
 	}
 	q, err := wire.ParseQuote6(b)
-	return err == nil && (q.FragOffset != 0 || q.Protocol == wire.IPPROTO_ICMPV6 && wire.ICMPv6{Type: q.Payload[0]}.IsError())
+	return err == nil && q.FragOffset == 0 && q.Protocol == wire.IPPROTO_ICMPV6 && wire.ICMPv6{Type: q.Payload[0]}.IsError()
 }
 
 // undeliverable tells the sender of a packet, its IP header in front, that the
@@ -141,7 +161,8 @@ func (s *Stack) undeliverable(p *packet.Packet, i *Iface) {
 // intact reads an ICMP message into the scratch, and checks its checksum if that is
 // not known to be right.
 func (s *Stack) intact(p *packet.Packet, h *header) (message []byte, ok bool) {
-	s.Counters.ICMPInMsgs++
+	c := s.Counters.icmp(h.dst)
+	c.InMsgs++
 	s.scratch = p.AppendTo(s.scratch[:0])
 	b := s.scratch
 	sum := wire.Sum(0)
@@ -149,14 +170,14 @@ func (s *Stack) intact(p *packet.Packet, h *header) (message []byte, ok bool) {
 		sum = wire.PseudoSum(h.src, h.dst, wire.IPPROTO_ICMPV6, len(b))
 	}
 	switch {
-	case len(b) < wire.ICMPLen:
-		s.Counters.ICMPInErrors++
-		return nil, false
 	case p.Sum == packet.SumUnknown && !sum.Add(b).Valid():
-		s.Counters.ICMPInCsumErrors++
-		s.Counters.ICMPInErrors++
+		c.InCsumErrors++
+		fallthrough
+	case len(b) < wire.ICMPLen:
+		c.InErrors++
 		return nil, false
 	}
+	c.received(b[0])
 	return b, true
 }
 
@@ -168,27 +189,42 @@ func (s *Stack) icmpInput(p *packet.Packet, h *header) {
 		return
 	}
 	m, body, _ := wire.ParseICMPv4(b)
+	c := &s.Counters.ICMP
 	switch {
+	case m.Type > maxICMPType:
+	case h.cast != unicast: // icmp_echo_ignore_broadcasts is on
+		if m.Type != wire.ICMP_ADDRESS && m.Type != wire.ICMP_ADDRESSREPLY {
+			c.InErrors++
+		}
 	case m.Type == wire.ICMP_ECHO:
-		if h.cast == unicast && !s.Sysctl.EchoIgnoreAll {
+		if s.echoes(h) {
 			s.echo(p, h, wire.ICMP_ECHOREPLY)
 			return
 		}
+	case m.Type == wire.ICMP_TIMESTAMP:
+		if len(body) >= 4 {
+			s.timestamp(p, h, m, body)
+			return
+		}
+		c.InErrors++
 	case m.Type == wire.ICMP_ECHOREPLY:
 		s.pingInput(p, h, m.ID())
 		return
 	case m.IsError():
 		if q, err := wire.ParseQuote4(body); err != nil {
-			s.Counters.ICMPInErrors++
-		} else if e, ok := meaning4(m); ok && h.cast == unicast {
-			if m.Type == wire.ICMP_DEST_UNREACH && m.Code == wire.ICMP_FRAG_NEEDED {
-				s.mtus.learn(q.Dst, int(m.MTU()), minMTU4, s.loop.Now())
-			}
+			c.InErrors++
+		} else if e, ok := meaning4(m); ok {
+			e.body, e.original = body, originalLength4(m)
 			s.spread(h, &q, e)
+		} else if m.Type == wire.ICMP_REDIRECT {
+			s.redirected4(h, &q, m)
 		}
 	}
 	p.Release()
 }
+
+// maxICMPType is NR_ICMP_TYPES: Linux looks at no type beyond it.
+const maxICMPType = 18
 
 // icmp6Input handles an ICMPv6 message (icmpv6_rcv).
 func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
@@ -201,7 +237,7 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 	near := h.ttl == wire.NDPHopLimit && m.Code == 0
 	switch {
 	case m.Type == wire.ICMPV6_ECHO_REQUEST:
-		if h.cast == unicast && !s.Sysctl.EchoIgnoreAll {
+		if s.echoes(h) {
 			s.echo(p, h, wire.ICMPV6_ECHO_REPLY)
 			return
 		}
@@ -212,48 +248,71 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 		h.iface.solicited(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_ADVERTISEMENT && near:
 		h.iface.advertised(b)
+	case m.Type == wire.NDISC_REDIRECT && near:
+		s.redirected6(h, b)
 	case m.Type == wire.ICMPV6_MGM_QUERY && h.src.IsLinkLocal():
 		if q, err := wire.ParseMLDQuery(b); err == nil {
 			h.iface.queried(&q, allNodes)
 		}
 	case m.IsError():
 		if q, err := wire.ParseQuote6(body); err != nil {
-			s.Counters.ICMPInErrors++
+			s.Counters.ICMP6.InErrors++
 		} else if e, ok := meaning6(m); ok {
-			if m.Type == wire.ICMPV6_PKT_TOOBIG {
-				s.mtus.learn(q.Dst, int(m.MTU()), wire.MinMTU6, s.loop.Now())
-			}
+			e.body, e.original = body, originalLength6(m)
 			s.spread(h, &q, e)
 		}
 	}
 	p.Release()
 }
 
-// echo turns a request into a reply, with the same payload.
+// echoes tells whether the host answers an echo request. What is for another host it leaves to raw
+// sockets.
+func (s *Stack) echoes(h *header) bool { return !s.Sysctl.EchoIgnoreAll && !h.proxied }
+
+// echo turns a request, which is in the scratch, into a reply with the same payload.
 func (s *Stack) echo(p *packet.Packet, h *header, reply uint8) {
-	w, err := s.find(h.src, way{src: h.dst, ifindex: s.scopeOf(h)})
+	b := s.scratch
+	b[0] = reply
+	p.Release()
+	s.reply(h, b)
+}
+
+// timestamp answers a request for the time (RFC 792, icmp_timestamp): when the request left, came and was
+// answered, in milliseconds since midnight UT.
+func (s *Stack) timestamp(p *packet.Packet, h *header, m wire.ICMPv4, body []byte) {
+	b := make([]byte, wire.ICMPLen+12)
+	copy(b[wire.ICMPLen:], body[:4])
+	now := uint32(time.Now().UTC().Sub(time.Now().UTC().Truncate(24*time.Hour)) / time.Millisecond)
+	binary.BigEndian.PutUint32(b[wire.ICMPLen+4:], now)
+	binary.BigEndian.PutUint32(b[wire.ICMPLen+8:], now)
+	m.Type, m.Code = wire.ICMP_TIMESTAMPREPLY, 0
+	m.Put(b)
+	p.Release()
+	s.reply(h, b)
+}
+
+// reply sends a message, but for its checksum, to who sent h (icmp_reply, icmpv6_echo_reply).
+func (s *Stack) reply(h *header, b []byte) {
+	from := way{src: h.dst, ifindex: s.scopeOf(h)}
+	if h.cast != unicast {
+		from.src = wire.Addr{}
+	}
+	w, err := s.find(h.src, from)
 	if err != nil {
-		p.Release()
 		return
 	}
-	b := s.scratch
+	out := header{src: w.src, dst: h.src, proto: h.proto, ttl: s.Sysctl.DefaultTTL, tos: h.tos}
 	if h.dst.Is4() {
-		m, _, _ := wire.ParseICMPv4(b)
-		m.Type = reply
+		m := wire.ICMPv4{Type: b[0], Code: b[1], Rest: binary.BigEndian.Uint32(b[4:])}
 		m.Put(b)
 	} else {
-		b[0] = reply
-		wire.FillICMPv6(b, wire.PseudoSum(h.dst, h.src, wire.IPPROTO_ICMPV6, len(b)))
+		out.ttl = s.Sysctl.DefaultHopLimit
+		wire.FillICMPv6(b, wire.PseudoSum(out.src, out.dst, wire.IPPROTO_ICMPV6, len(b)))
 	}
 	q := packet.NewPacket()
 	q.Sum = packet.SumGood
 	q.Append(packet.Of(b))
-	out := header{src: w.src, dst: h.src, proto: h.proto, ttl: s.Sysctl.DefaultTTL, tos: h.tos}
-	if !h.dst.Is4() {
-		out.ttl = s.Sysctl.DefaultHopLimit
-	}
-	p.Release()
-	s.Counters.ICMPOutMsgs++
+	s.Counters.icmp(h.src).sent(b[0])
 	s.output(q, out, w)
 }
 
@@ -270,16 +329,18 @@ func (s *Stack) scopeOf(h *header) int {
 func (s *Stack) spread(h *header, q *wire.Quote, e icmpError) {
 	e.offender, e.dst, e.iface = h.src, q.Dst, h.iface.Index
 	s.rawError(q, e)
-	if q.FragOffset != 0 || len(q.Payload) < wire.ICMPLen {
-		return
-	}
+	known := true
 	switch q.Protocol {
 	case wire.IPPROTO_TCP:
-		s.tcpError(h, q, e)
+		known = s.tcpError(h, q, e)
 	case wire.IPPROTO_UDP:
-		s.udpError(h, q, e)
+		known = s.udpError(h, q, e)
 	case wire.IPPROTO_ICMP, wire.IPPROTO_ICMPV6:
+		s.learnMTU(q, e)
 		s.pingError(q, e)
+	}
+	if !known {
+		s.Counters.icmp(h.dst).InErrors++
 	}
 }
 
@@ -291,40 +352,48 @@ const (
 	minMTU4     = 552 // route/min_pmtu
 )
 
-type pathMTUs map[wire.Addr]pathMTU
+type pathMTUs struct {
+	known map[wire.Addr]pathMTU
+	order []wire.Addr // in which they were learned
+}
 
 type pathMTU struct {
 	mtu     int
 	expires event.Time
 }
 
-// learn notes that packets to dst may have mtu bytes.
-func (m pathMTUs) learn(dst wire.Addr, mtu, least int, now event.Time) {
-	mtu = max(mtu, least)
-	if _, known := m[dst]; !known && len(m) >= maxPathMTUs {
-		var oldest wire.Addr
-		first := event.Time(0)
-		for ip, p := range m {
-			if first == 0 || p.expires < first || p.expires == first && ip.Netip().Less(oldest.Netip()) {
-				oldest, first = ip, p.expires
-			}
-		}
-		delete(m, oldest)
+// learnMTU notes what an error about a packet of this host's, which was too long, tells of the path.
+func (s *Stack) learnMTU(q *wire.Quote, e icmpError) {
+	mtu := int(e.info)
+	switch {
+	case e.errno != syscall.EMSGSIZE, !q.Dst.Is4() && mtu < wire.MinMTU6:
+		return
+	case q.Dst.Is4():
+		mtu = max(mtu, minMTU4)
 	}
-	m[dst] = pathMTU{mtu, now.Add(mtuExpires)}
+	s.mtus.learn(q.Dst, mtu, s.loop.Now())
+}
+
+// learn notes that packets to dst may have mtu bytes. When there are too many, those that were learned first
+// are forgotten.
+func (m *pathMTUs) learn(dst wire.Addr, mtu int, now event.Time) {
+	if _, known := m.known[dst]; !known {
+		if len(m.order) == maxPathMTUs {
+			delete(m.known, m.order[0])
+			m.order = m.order[1:]
+		}
+		m.order = append(m.order, dst)
+	}
+	m.known[dst] = pathMTU{mtu, now.Add(mtuExpires)}
 }
 
 // limit is mtu, or less if that is known of the path.
-func (m pathMTUs) limit(dst wire.Addr, mtu int, now event.Time) int {
-	if len(m) == 0 {
+func (m *pathMTUs) limit(dst wire.Addr, mtu int, now event.Time) int {
+	if len(m.known) == 0 {
 		return mtu
 	}
-	p, ok := m[dst]
-	if !ok {
-		return mtu
-	}
-	if now > p.expires {
-		delete(m, dst)
+	p, ok := m.known[dst]
+	if !ok || now > p.expires {
 		return mtu
 	}
 	return min(mtu, p.mtu)

@@ -16,9 +16,17 @@ type Iface struct {
 	MTU   int
 	Up    bool
 	Addrs []Addr
+	// TProxy, if not 0, makes everything that comes in for other hosts this host's own. What is of TCP or
+	// UDP and belongs to no connection, or connected socket, is for the sockets with IP_TRANSPARENT on this
+	// port. It is what these give a Linux host (tproxy.rst in its documentation):
+	//
+	//	iptables -t mangle -A PREROUTING -i NAME ! -d OWN -j TPROXY --on-port PORT
+	//	ip rule add iif NAME lookup 100; ip route add local default dev lo table 100
+	TProxy uint16
 
 	stack      *Stack
 	port       link.Port
+	loops      bool // what is sent comes back within the call: lo
 	props      link.Properties
 	neighbours map[wire.Addr]*neighbour
 	groups     map[wire.Addr]int     // how many sockets are in each
@@ -93,8 +101,24 @@ func (s *Stack) IfaceByName(name string) *Iface {
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	a := Addr{ip, bits, broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
+	i.stack.changes++
 	if !i.props.Loopback {
 		i.stack.AddRoute(Route{Dst: a.network(), Bits: bits, Iface: i, Source: ip})
+	}
+}
+
+// SetUp takes the interface up, and reports the groups that the host is in, or down.
+func (i *Iface) SetUp(up bool) {
+	switch {
+	case i.Up == up:
+	case up:
+		i.Up = true
+		for _, group := range i.joined() {
+			i.report(group, wire.IGMPV3_CHANGE_TO_EXCLUDE)
+		}
+	default:
+		i.Up = false
+		i.forgetNeighbours()
 	}
 }
 
@@ -110,7 +134,7 @@ func (a Addr) network() wire.Addr {
 // Receive takes a packet that came out of the interface's link.
 func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 	s := i.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	if !i.Up {
 		p.Release()
@@ -123,17 +147,38 @@ func (i *Iface) Receive(now event.Time, p *packet.Packet) {
 			return
 		}
 	}
-	s.input(i, p, toMany)
+	s.input(i, p, toMany, false)
 	s.host.Pending = false // the loop that called carries it
+}
+
+// deliverLooped takes what was sent to lo where it goes. It saves what a link costs, its loop and
+// the host's lock, and needs no more than a queue: the host that sends is the one that receives.
+func (s *Stack) deliverLooped() {
+	lo := s.ifaces[0]
+	for n := 0; n < len(s.looped) || len(s.tcp.looped) > 0; {
+		s.deliverSegments()
+		if n == len(s.looped) {
+			break
+		}
+		p := s.looped[n]
+		s.looped[n] = nil
+		n++
+		if lo.Up {
+			s.input(lo, p, false, false)
+		} else {
+			p.Release()
+		}
+	}
+	s.looped, s.host.Looped = s.looped[:0], false
 }
 
 // Handle implements event.Handler: a copy of what the host sent to a group, or to
 // everybody, comes back through the interface that it left by.
-func (i *Iface) Handle(_ event.Time, arg any) {
+func (i *Iface) Handle(now event.Time, arg any) {
 	s := i.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
-	s.input(i, arg.(*packet.Packet), true)
+	s.input(i, arg.(*packet.Packet), true, true)
 	s.host.Pending = false
 }
 

@@ -21,6 +21,8 @@ type header struct {
 	link     *Iface // that it did come in through
 	cast     cast
 	toMany   bool // the link carried it to more than this host
+	looped   bool // it is a copy of what the host sent
+	proxied  bool // it is for another host: see Iface.TProxy
 	fragSize int  // of the largest fragment that it came in; 0: it was whole
 }
 
@@ -36,14 +38,14 @@ func (h *header) len() int {
 // adds the IP header, cuts into fragments what is too long if that is allowed, and
 // leaves it at the link. What is too long otherwise is EMSGSIZE.
 func (s *Stack) output(p *packet.Packet, h header, w path) error {
-	s.Counters.IPOutRequests++
+	s.Counters.ip(h.dst).OutRequests++
 	n := p.Len()
 	size := h.len() + n
 	if p.GSO.Size != 0 {
 		size = h.len() + len(p.Header()) + p.GSO.Size
 	}
 	if size > w.mtu && h.df {
-		s.Counters.IPFragFails++
+		s.Counters.ip(h.dst).FragFails++
 		p.Release()
 		return syscall.EMSGSIZE
 	}
@@ -70,9 +72,9 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // transmit hands a whole IP packet to the path's link, in fragments if it is too
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
-	s.host.Pending = true
 	p.Via = int32(w.via)
 	if w.loops {
+		s.host.Pending = true
 		q := p.Clone()
 		if q.Sum == packet.SumUnknown {
 			q.Sum = packet.SumGood
@@ -95,6 +97,12 @@ func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 
 // send leaves a packet at the interface's link, for a neighbour.
 func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
+	s := i.stack
+	if i.loops && (p.Len() <= i.props.MTU || p.GSO.Size != 0 && packet.Len(p.Payload) <= i.props.MaxGSO) {
+		s.looped, s.host.Looped = append(s.looped, p), true
+		return
+	}
+	s.host.Pending = true
 	if i.props.Ethernet {
 		i.sendFrame(p, next, c)
 		return
@@ -103,23 +111,23 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 }
 
 // input handles a packet that came in, its IP header in front. The link may have
-// carried it to many.
-func (s *Stack) input(i *Iface, p *packet.Packet, toMany bool) {
-	s.Counters.IPInReceives++
+// carried it to many, or it may be a copy of what the host itself sent there.
+func (s *Stack) input(i *Iface, p *packet.Packet, toMany, looped bool) {
 	h := &s.in
-	*h = header{iface: i, link: i, toMany: toMany}
+	*h = header{iface: i, link: i, toMany: toMany, looped: looped}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:
+		s.Counters.IP.InReceives++
 		p, ok = s.input4(p, h)
 	case 6:
+		s.Counters.IP6.InReceives++
 		p, ok = s.input6(p, h)
 	default:
-		s.dropHeader(p, wire.ErrVersion)
+		p.Release()
 		return
 	}
 	if ok {
-		s.Counters.IPInDelivers++
 		s.deliver(p, h)
 	}
 }
@@ -134,12 +142,19 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 			s.badOptions(p, h, &ip)
 			return nil, false
 		}
-		s.dropHeader(p, err)
+		if err == wire.ErrChecksum {
+			s.Counters.IP.InCsumErrors++
+		}
+		dropHeader(&s.Counters.IP, p, err)
 		return nil, false
 	}
 	h.src, h.dst, h.proto, h.ttl, h.tos, h.df = ip.Src, ip.Dst, ip.Protocol, ip.TTL, ip.TOS, ip.DF
 	h.options = ip.Options
 	p.Network(hlen, n)
+	if len(h.options) > 0 && wire.HasSourceRoute(h.options) { // conf.all.accept_source_route is off
+		p.Release()
+		return nil, false
+	}
 	if !s.accept(p, h) {
 		return nil, false
 	}
@@ -154,7 +169,7 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 // badOptions tells the sender which byte of the options is wrong (RFC 1122 section
 // 3.2.2.5).
 func (s *Stack) badOptions(p *packet.Packet, h *header, ip *wire.IPv4) {
-	s.Counters.IPInHdrErrors++
+	s.Counters.IP.InHdrErrors++
 	hlen := wire.IPv4Len + len(ip.Options)
 	h.src, h.dst, h.tos = ip.Src, ip.Dst, ip.TOS
 	h.cast, _ = s.castOf(h.dst)
@@ -168,7 +183,7 @@ func (s *Stack) input6(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	var ip wire.IPv6
 	n, err := ip.Parse(p.Header(), p.Len())
 	if err != nil {
-		s.dropHeader(p, err)
+		dropHeader(&s.Counters.IP6, p, err)
 		return nil, false
 	}
 	h.src, h.dst, h.proto, h.ttl, h.tos = ip.Src, ip.Dst, ip.NextHeader, ip.HopLimit, ip.TrafficClass
@@ -177,27 +192,61 @@ func (s *Stack) input6(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 	if !s.accept(p, h) {
 		return nil, false
 	}
+	c := &s.Counters.IP6
 	for isExtension(h.proto) {
 		s.scratch = p.AppendTo(s.scratch[:0])
 		x, _, err := wire.WalkExtensions(h.proto, s.scratch)
-		if err != nil || !p.Pullup(x.Len) {
-			s.Counters.IPInHdrErrors++
+		if err != nil {
+			if x.HasFragment || x.Protocol == wire.IPPROTO_FRAGMENT {
+				c.ReasmReqds++
+			}
+			if x.HasFragment {
+				c.ReasmOKs++
+			}
+			if x.Problem.Code == wire.ICMPV6_UNK_NEXTHDR {
+				c.InUnknownProtos++
+			} else {
+				c.InHdrErrors++
+			}
 			s.parameterProblem(p, h, x.Problem)
 			return nil, false
 		}
-		p.Pull(x.Len)
+		if p.Pullup(x.Len) {
+			p.Pull(x.Len)
+		} else {
+			p = s.withoutExtensions(p, x)
+		}
 		h.proto = x.Protocol
-		if !x.HasFragment || !x.Fragment.More && x.Fragment.Offset == 0 {
-			break // whole; an atomic fragment is too (RFC 6946)
+		if !x.HasFragment {
+			break
+		}
+		if !x.Fragment.More && x.Fragment.Offset == 0 { // an atomic fragment (RFC 6946)
+			c.ReasmReqds++
+			c.ReasmOKs++
+			break
 		}
 		p, ok = s.parts.add(p, h, fragment{
-			key: fragmentKey{h.src, h.dst, x.Fragment.ID, 0}, offset: int(x.Fragment.Offset), more: x.Fragment.More,
+			key: fragmentKey{h.src, h.dst, x.Fragment.ID, 0}, offset: int(x.Fragment.Offset), more: x.Fragment.More, at: x.Len,
 		})
 		if !ok {
 			return nil, false
 		}
 	}
 	return p, true
+}
+
+// withoutExtensions is a packet, which the scratch has, with an IPv6 header alone in front: for extension headers
+// that a packet has no room for.
+func (s *Stack) withoutExtensions(p *packet.Packet, x wire.Extensions) *packet.Packet {
+	q := packet.NewPacket()
+	q.Append(packet.Of(s.scratch[x.Len:]))
+	q.Sum = p.Sum
+	ip := q.Push(wire.IPv6Len)
+	copy(ip, p.NetworkHeader())
+	wire.SetNextHeader(ip, x.Protocol, len(s.scratch)-x.Len)
+	q.Network(wire.IPv6Len, len(s.scratch)-x.Len)
+	p.Release()
+	return q
 }
 
 func isExtension(p wire.Protocol) bool {
@@ -209,93 +258,19 @@ func isExtension(p wire.Protocol) bool {
 }
 
 // dropHeader drops a packet whose IP header is bad.
-func (s *Stack) dropHeader(p *packet.Packet, err error) {
-	if err == wire.ErrTruncated || err == wire.ErrShort {
-		s.Counters.IPInTruncatedPkts++
+func dropHeader(c *IPCounters, p *packet.Packet, err error) {
+	if err == wire.ErrTruncated {
+		c.InTruncatedPkts++
 	} else {
-		s.Counters.IPInHdrErrors++
+		c.InHdrErrors++
 	}
 	p.Release()
 }
 
-// accept tells whether a packet is for this host, and sets its cast. Others are
-// forwarded or dropped, martians (RFC 1812 section 5.3.7) among them.
-func (s *Stack) accept(p *packet.Packet, h *header) bool {
-	lo := h.iface.props.Loopback
-	var near *Iface
-	h.cast, near = s.castOf(h.dst)
-	switch {
-	case h.src.IsMulticast() || h.src.IsBroadcast(), h.dst.IsUnspecified(),
-		!lo && (h.src.IsLoopback() || h.dst.IsLoopback()),
-		!lo && near != nil && h.cast == unicast && s.local(h.src) != nil: // a land attack
-	case h.cast == multicast:
-		if h.iface.member(h.dst) {
-			return true
-		}
-	case h.cast == broadcast:
-		return true
-	case near != nil:
-		// What comes from the host itself counts as coming by the interface that has the address
-		// (rt_iif of ip_route_output_key_hash_rcu, ip6_rcv_core), or in IPv4 by that which its sender
-		// asked for.
-		switch {
-		case lo && p.Via != 0 && h.dst.Is4():
-			h.iface = s.Iface(int(p.Via))
-		case lo:
-			h.iface = near
-		}
-		return true
-	case lo: // where everything is the host's, whoever has the address
-		return true
-	case s.Sysctl.Forwarding:
-		s.forward(p, h)
-		return false
-	}
-	s.Counters.IPInAddrErrors++
-	p.Release()
-	return false
-}
-
-// forward sends a packet that is for another host on its way (RFC 1812 section
-// 5.2.1).
-func (s *Stack) forward(p *packet.Packet, h *header) {
-	if h.toMany || h.src.IsUnspecified() || h.src.IsLinkLocal() || h.dst.IsLinkLocal() {
-		s.Counters.IPInAddrErrors++
-		p.Release()
-		return
-	}
-	if h.ttl <= 1 {
-		s.Counters.IPInHdrErrors++
-		s.sendError(p, h, timeExceeded)
-		return
-	}
-	w, err := s.find(h.dst, way{src: h.src, anySrc: true})
-	if err != nil {
-		s.sendError(p, h, noRoute)
-		return
-	}
-	size := p.Len() + h.len()
-	if p.GSO.Size != 0 {
-		size = h.len() + len(p.Header()) + p.GSO.Size
-	}
-	if size > w.mtu && (h.df || !h.dst.Is4()) {
-		s.Counters.IPFragFails++
-		s.sendError(p, h, tooBig(w.mtu))
-		return
-	}
-	s.Counters.IPForwDatagrams++
-	b := p.Push(len(p.NetworkHeader()))
-	if h.dst.Is4() {
-		wire.DecrementTTL(b)
-	} else {
-		wire.DecrementHopLimit(b)
-	}
-	h.ttl--
-	s.transmit(p, h, w)
-}
-
-// deliver hands a packet to those who want its protocol.
+// deliver hands a packet to those who want its protocol (ip_protocol_deliver_rcu).
 func (s *Stack) deliver(p *packet.Packet, h *header) {
+	c := s.Counters.ip(h.dst)
+	c.InDelivers++
 	taken := s.rawInput(p, h)
 	switch {
 	case h.proto == wire.IPPROTO_TCP:
@@ -317,6 +292,7 @@ func (s *Stack) deliver(p *packet.Packet, h *header) {
 		p.Release()
 		return
 	}
-	s.Counters.IPInUnknownProtos++
+	c.InDelivers--
+	c.InUnknownProtos++
 	s.sendError(p, h, protocolUnreachable)
 }

@@ -2,6 +2,7 @@ package inet
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,8 +33,8 @@ func (s NeighbourState) String() string { return stateNames[s] }
 const (
 	reachableTime = 30 * time.Second
 	delayTime     = 5 * time.Second
-	maxWaiting    = 101  // packets for one neighbour: neigh/*/unres_qlen
-	maxNeighbours = 1024 // of one interface: gc_thresh3
+	maxWaiting    = 212992 // bytes of packets for one neighbour: neigh/*/unres_qlen_bytes
+	maxNeighbours = 1024   // of one interface: gc_thresh3
 )
 
 // A neighbour is a host on the same Ethernet.
@@ -45,6 +46,7 @@ type neighbour struct {
 	probes  int
 	since   event.Time // of the state
 	waiting []*packet.Packet
+	bytes   int // that they take
 }
 
 // A Neighbour is what ip-neighbour(8) shows.
@@ -84,8 +86,10 @@ func (i *Iface) sendFrame(p *packet.Packet, next wire.Addr, c cast) {
 			n.probes = 0
 			i.solicit(n)
 		}
-		if len(n.waiting) == maxWaiting {
-			i.stack.Counters.IPOutDiscards++
+		n.bytes += charge(p.Len())
+		for n.bytes > maxWaiting && len(n.waiting) > 0 { // the oldest goes
+			i.stack.Counters.UnresolvedDiscards++
+			n.bytes -= charge(n.waiting[0].Len())
 			n.waiting[0].Release()
 			n.waiting = n.waiting[1:]
 		}
@@ -98,7 +102,7 @@ func (i *Iface) sendFrame(p *packet.Packet, next wire.Addr, c cast) {
 	}
 	if n.state == STALE {
 		n.state, n.since, n.probes = DELAY, now, 0
-		i.stack.loop.At(now.Add(delayTime), &n.Event)
+		i.stack.schedule(now.Add(delayTime), &n.Event)
 	}
 	i.frame(p, n.mac, next)
 }
@@ -118,20 +122,13 @@ func (i *Iface) putFrame(p *packet.Packet, to wire.MAC, typ wire.EtherType) {
 	i.port.Send(p)
 }
 
-// neighbour finds the neighbour, or begins to ask for it. When there are too many the
-// one of whom nothing was heard for the longest time is forgotten.
+// neighbour finds the neighbour, or begins to ask for it.
 func (i *Iface) neighbour(ip wire.Addr) *neighbour {
 	if n := i.neighbours[ip]; n != nil {
 		return n
 	}
 	if len(i.neighbours) >= maxNeighbours {
-		var oldest *neighbour
-		for _, n := range i.neighbours {
-			if oldest == nil || n.since < oldest.since || n.since == oldest.since && n.ip.Netip().Less(oldest.ip.Netip()) {
-				oldest = n
-			}
-		}
-		i.forget(oldest)
+		i.collect()
 	}
 	n := &neighbour{ip: ip, since: i.stack.loop.Now()}
 	n.Handler, n.Arg = (*neighbourTimer)(i), n
@@ -139,6 +136,35 @@ func (i *Iface) neighbour(ip wire.Addr) *neighbour {
 	i.solicit(n)
 	return n
 }
+
+// collect makes room when there are too many neighbours (neigh_forced_gc). It forgets several at once, so that a
+// flood does not cost a look at all of them for each packet: first those that have not answered, then those
+// that are stale, and of others only one.
+func (i *Iface) collect() {
+	i.stack.Counters.NeighForcedCollections++
+	all := slices.SortedFunc(maps.Values(i.neighbours), func(a, b *neighbour) int {
+		return cmp.Or(cmp.Compare(a.worth(), b.worth()), cmp.Compare(a.since, b.since), a.ip.Netip().Compare(b.ip.Netip()))
+	})
+	for k, n := range all[:maxNeighbours/8] {
+		if k > 0 && n.worth() == inUse {
+			break
+		}
+		i.forget(n)
+	}
+}
+
+// worth says how much there is to lose with the entry.
+func (n *neighbour) worth() int {
+	switch n.state {
+	case FAILED, INCOMPLETE:
+		return 0
+	case STALE:
+		return 1
+	}
+	return inUse
+}
+
+const inUse = 2
 
 func (i *Iface) forget(n *neighbour) {
 	i.stack.loop.Cancel(&n.Event)
@@ -161,7 +187,7 @@ func (i *Iface) solicit(n *neighbour) {
 	if n.state == FAILED {
 		n.state = INCOMPLETE
 	}
-	i.stack.loop.At(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
+	i.stack.schedule(i.stack.loop.Now().Add(i.stack.Sysctl.NeighbourRetrans), &n.Event)
 	src, ok := i.source(n.ip)
 	if !ok {
 		return
@@ -200,7 +226,7 @@ func (i *Iface) sendND(message []byte, src, dst wire.Addr, to wire.MAC) {
 	p := packet.NewPacket()
 	p.Sum = packet.SumGood
 	copy(p.Push(len(message)), message)
-	i.stack.Counters.ICMPOutMsgs++
+	i.stack.Counters.ICMP6.sent(message[0])
 	i.stack.putHeader(p, &header{src: src, dst: dst, proto: wire.IPPROTO_ICMPV6, ttl: wire.NDPHopLimit}, len(message))
 	i.putFrame(p, to, wire.ETH_P_IPV6)
 }
@@ -228,7 +254,7 @@ func (t *neighbourTimer) Handle(now event.Time, arg any) {
 		}
 		n.state, n.since = FAILED, now
 		waiting := n.waiting
-		n.waiting = nil
+		n.waiting, n.bytes = nil, 0
 		for _, p := range waiting {
 			s.undeliverable(p, i)
 		}
@@ -262,7 +288,7 @@ func (i *Iface) learn(ip wire.Addr, mac wire.MAC, confirmed, override bool) {
 	n.mac, n.since, n.probes = mac, now, 0
 	i.stack.loop.Cancel(&n.Event)
 	waiting := n.waiting
-	n.waiting = nil
+	n.waiting, n.bytes = nil, 0
 	for _, p := range waiting {
 		i.frame(p, mac, ip)
 	}
@@ -288,9 +314,19 @@ func (i *Iface) takeFrame(p *packet.Packet) (toMany, ok bool) {
 		return false, false
 	}
 	p.Pull(h.Len())
-	switch h.Type {
-	case wire.ETH_P_IP, wire.ETH_P_IPV6:
-		return h.Dst.IsGroup(), true
+	switch c := &i.stack.Counters; h.Type {
+	case wire.ETH_P_IP:
+		if wire.Version(p.Header()) == 4 {
+			return h.Dst.IsGroup(), true
+		}
+		c.IP.InReceives++
+		c.IP.InHdrErrors++
+	case wire.ETH_P_IPV6:
+		if wire.Version(p.Header()) == 6 {
+			return h.Dst.IsGroup(), true
+		}
+		c.IP6.InReceives++
+		c.IP6.InHdrErrors++
 	case wire.ETH_P_ARP:
 		i.arpInput(p)
 	}
@@ -328,13 +364,18 @@ func (i *Iface) solicited(b []byte, h *header) {
 	if err != nil || !i.has(m.Target) || !i.props.Ethernet {
 		return
 	}
-	answer := wire.NeighborAdvert{
-		Target: m.Target, Router: i.stack.Sysctl.Forwarding, Solicited: true, Override: true,
-		Options: wire.NDPOptions{Set: wire.OptTargetMAC, Target: i.props.Hardware},
+	probe := h.src.IsUnspecified() // duplicate address detection (RFC 4862)
+	if probe && (h.dst != m.Target.SolicitedNode() || m.Options.Has(wire.OptSourceMAC)) {
+		return
+	}
+	answer := wire.NeighborAdvert{Target: m.Target, Router: i.stack.Sysctl.Forwarding, Solicited: true}
+	if h.cast == multicast {
+		answer.Override = true
+		answer.Options = wire.NDPOptions{Set: wire.OptTargetMAC, Target: i.props.Hardware}
 	}
 	dst, to := h.src, m.Options.Source
 	switch {
-	case h.src.IsUnspecified(): // duplicate address detection (RFC 4862)
+	case probe:
 		answer.Solicited = false
 		dst = allNodes
 		to = allNodes.MulticastMAC()
@@ -355,7 +396,16 @@ func (i *Iface) solicited(b []byte, h *header) {
 // advertised takes a neighbour advertisement (section 7.2.5).
 func (i *Iface) advertised(b []byte) {
 	m, err := wire.ParseNeighborAdvert(b)
-	if err == nil && m.Options.Has(wire.OptTargetMAC) && !i.has(m.Target) {
-		i.learn(m.Target, m.Options.Target, m.Solicited, m.Override)
+	if err != nil || i.has(m.Target) {
+		return
+	}
+	mac := m.Options.Target
+	if !m.Options.Has(wire.OptTargetMAC) { // it answers what was sent to the address that is known
+		if n := i.neighbours[m.Target]; n != nil {
+			mac = n.mac
+		}
+	}
+	if !mac.IsZero() {
+		i.learn(m.Target, mac, m.Solicited, m.Override)
 	}
 }

@@ -136,6 +136,9 @@ func setPreferences(b *base, v int) error {
 
 // get6 is getsockopt(2) of IPPROTO_IPV6.
 func (b *base) get6(name int, val []byte) (int, error) {
+	if name == sockeye.IPV6_PATHMTU.Name {
+		return b.getPathMTU(val)
+	}
 	o, ok := options6[name]
 	if !ok || o.get == nil {
 		return 0, syscall.ENOPROTOOPT

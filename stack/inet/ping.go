@@ -21,7 +21,7 @@ func (s *Stack) OpenPing(family sockeye.Family, proto sockeye.Protocol) (*Ping, 
 	}
 	p := new(Ping)
 	p.init(s, family, sockeye.SOCK_DGRAM, proto)
-	p.claim.reuse, p.Opt.ReuseAddr = true, true
+	p.claim.reuse, p.OwnOptions().ReuseAddr = true, true
 	p.claim.v6only = family == sockeye.AF_INET6
 	return p, nil
 }
@@ -175,7 +175,7 @@ func (g *Ping) send(p *packet.Packet, n int, m *sockeye.Message, flags sockeye.M
 	p.Sum = packet.SumGood
 	h.df = !six && g.ip.mtuDiscover != sockeye.IP_PMTUDISC_DONT && h.len()+n <= w.mtu
 	sent = true
-	g.stack.Counters.ICMPOutMsgs++
+	g.stack.Counters.icmp(h.dst).sent(b[0])
 	return g.stack.output(p, h, w)
 }
 

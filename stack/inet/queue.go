@@ -109,6 +109,9 @@ func (b *mailbox) accept(d datagram) bool {
 		d.at = time.Now()
 	}
 	d.pktinfo = b.ip.has(recvPktinfo | recvPktinfo6)
+	if 2*b.queue.bytes > b.Opt.Rcvbuf {
+		b.Host.Crowded = true
+	}
 	if !b.queue.put(d, b.Opt.Rcvbuf) {
 		return false
 	}
@@ -120,6 +123,10 @@ func (b *mailbox) accept(d datagram) bool {
 func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_ERRQUEUE != 0 {
 		return b.receiveError(m, flags)
+	}
+	if b.ip.pathMTU != nil && b.ip.has(recvPathMTU) {
+		b.receiveMTU(m)
+		return nil
 	}
 	peek := flags&sockeye.MSG_PEEK != 0
 	i, skip := 0, 0
@@ -149,9 +156,9 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	b.tell(m, d)
 	if b.Opt.PeekOff >= 0 {
 		if peek {
-			b.Opt.PeekOff += n
+			b.OwnOptions().PeekOff += n
 		} else {
-			b.Opt.PeekOff = max(0, b.Opt.PeekOff-whole)
+			b.OwnOptions().PeekOff = max(0, b.Opt.PeekOff-whole)
 		}
 	}
 	d.peeked = peek && whole == 0

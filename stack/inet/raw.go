@@ -27,7 +27,7 @@ func (s *Stack) OpenRaw(family sockeye.Family, proto sockeye.Protocol) *Raw {
 	r.own()
 	r.ip.hdrIncl = proto == sockeye.IPPROTO_RAW
 	r.claim.port = uint16(proto) // as getsockname(2) tells
-	r.claim.reuse, r.Opt.ReuseAddr = true, true
+	r.claim.reuse, r.OwnOptions().ReuseAddr = true, true
 	if family == sockeye.AF_INET6 && proto == sockeye.IPPROTO_ICMPV6 {
 		r.checksum = icmpChecksumAt
 	}
@@ -103,14 +103,18 @@ func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	case flags&sockeye.MSG_OOB != 0:
 		return syscall.EOPNOTSUPP
 	}
+	proto := r.Proto // a program may name it with the address, as IPPROTO_RAW stands for any
 	t := target{ip: r.remote, scope: r.scope, flow: r.flow}
 	if !m.Name.IsZero() {
 		var err error
 		if t, err = r.address(m.Name, !six, syscall.EAFNOSUPPORT); err != nil {
 			return err
 		}
-		if six && t.port != 0 && t.port != uint16(r.Proto) {
-			return syscall.EINVAL
+		if six && t.port != 0 {
+			if t.port != uint16(proto) && proto != sockeye.IPPROTO_RAW || t.port > 255 {
+				return syscall.EINVAL
+			}
+			proto = sockeye.Protocol(t.port)
 		}
 	} else if !r.connected {
 		return syscall.EDESTADDRREQ
@@ -140,6 +144,7 @@ func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		gather(p, m.Buffers, n)
 		err = r.sendWhole(p, n, w, t)
 	} else {
+		h.proto = wire.Protocol(proto)
 		err = r.append(m, n, outgoing{h: h, w: w}, flags)
 	}
 	if err == nil {
@@ -161,7 +166,6 @@ func (r *Raw) append(m *sockeye.Message, n int, to outgoing, flags sockeye.MsgFl
 		p = packet.NewPacket()
 		p.Sum = packet.SumUnknown
 		r.to = to
-		r.to.h.proto = wire.Protocol(r.Proto)
 	}
 	if err := r.fits(packet.Len(p.Payload)+n, &r.to); err != nil {
 		p.Release()
@@ -247,7 +251,7 @@ func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
 		}
 		r.complete(p.Header()[:hlen], n, w)
 	}
-	r.stack.Counters.IPOutRequests++
+	r.stack.Counters.ip(h.dst).OutRequests++
 	r.stack.transmit(p, &h, w)
 	return nil
 }
@@ -346,6 +350,7 @@ func (s *Stack) rawError(q *wire.Quote, e icmpError) {
 			!r.claim.takes(q.Src) || r.connected && r.remote != q.Dst {
 			continue
 		}
+		s.learnMTU(q, e)
 		e.payload = quoted(q.Payload, 0)
 		if r.ip.hdrIncl {
 			e.payload = append(quoted(q.Header, 0), q.Payload...)
@@ -360,6 +365,15 @@ func (r *Raw) hasFilter(level, name int) bool {
 		level == sockeye.SOL_ICMPV6 && name == sockeye.ICMPV6_FILTER.Name && r.Family == sockeye.AF_INET6
 }
 
+// lacksFilter tells whether it is asked for a filter of messages that are not the
+// socket's. Over IPv6 the level has nothing else.
+func (r *Raw) lacksFilter(level, name int) bool {
+	if level == sockeye.SOL_ICMPV6 {
+		return r.Family == sockeye.AF_INET6 && r.Proto != sockeye.IPPROTO_ICMPV6
+	}
+	return r.hasFilter(level, name) && r.Proto != sockeye.IPPROTO_ICMP
+}
+
 // filterLen is the length of the filter's value.
 func (r *Raw) filterLen() int {
 	if r.Family == sockeye.AF_INET {
@@ -370,20 +384,27 @@ func (r *Raw) filterLen() int {
 
 const ipv6Checksum = 7 // IPV6_CHECKSUM
 
+// hasOption tells whether a name is that of an option of raw sockets over IPv6, which
+// go by two levels (do_rawv6_setsockopt).
+func (r *Raw) hasOption(level, name, option int) bool {
+	return name == option && r.Family == sockeye.AF_INET6 && (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW)
+}
+
 // Getsockopt is getsockopt(2).
 func (r *Raw) Getsockopt(level, name int, val []byte) (int, error) {
 	switch {
+	case r.lacksFilter(level, name):
+		return 0, syscall.EOPNOTSUPP
 	case r.hasFilter(level, name):
-		if level == sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMP || level != sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMPV6 {
-			return 0, syscall.EOPNOTSUPP
-		}
 		var b []byte
 		for _, w := range r.filter.Blocked {
 			b = binary.NativeEndian.AppendUint32(b, w)
 		}
 		return copy(val, b[:r.filterLen()]), nil
-	case (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW) && name == ipv6Checksum && r.Family == sockeye.AF_INET6:
+	case r.hasOption(level, name, ipv6Checksum):
 		return sock.PutInt(val, r.checksum)
+	case r.hasOption(level, name, sockeye.IPV6_HDRINCL.Name):
+		return sock.PutBool(val, r.ip.hdrIncl)
 	}
 	return r.getsockopt(level, name, val)
 }
@@ -391,23 +412,28 @@ func (r *Raw) Getsockopt(level, name int, val []byte) (int, error) {
 // Setsockopt is setsockopt(2).
 func (r *Raw) Setsockopt(level, name int, val []byte) error {
 	switch {
+	case r.lacksFilter(level, name):
+		return syscall.EOPNOTSUPP
 	case r.hasFilter(level, name):
-		if level == sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMP || level != sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMPV6 {
-			return syscall.EOPNOTSUPP
-		}
 		for i := range min(len(val), r.filterLen()) {
 			w := &r.filter.Blocked[i/4]
 			shift := 8 * (i % 4)
 			*w = *w&^(0xff<<shift) | uint32(val[i])<<shift
 		}
 		return nil
-	case (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW) && name == ipv6Checksum && r.Family == sockeye.AF_INET6:
+	case r.hasOption(level, name, ipv6Checksum):
 		v, err := sock.Int(val)
 		if err != nil || v > 0 && v&1 != 0 || r.Proto == sockeye.IPPROTO_ICMPV6 && level == sockeye.SOL_IPV6 {
 			return syscall.EINVAL
 		}
 		r.checksum = max(v, -1)
 		return nil
+	case r.hasOption(level, name, sockeye.IPV6_HDRINCL.Name):
+		v, err := sock.Int(val)
+		if err == nil {
+			r.ip.hdrIncl = v != 0
+		}
+		return err
 	}
 	return r.setsockopt(level, name, val)
 }

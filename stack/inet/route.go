@@ -20,6 +20,7 @@ type Route struct {
 
 // AddRoute adds a route.
 func (s *Stack) AddRoute(r Route) {
+	s.changes++
 	i, _ := slices.BinarySearchFunc(s.routes, r, func(a, b Route) int {
 		if a.Bits != b.Bits {
 			return b.Bits - a.Bits
@@ -60,6 +61,7 @@ type way struct {
 	onLink  bool      // MSG_DONTROUTE
 	anySrc  bool      // src may be foreign: IP_TRANSPARENT, IP_HDRINCL
 	noLoop  bool      // multicast does not come back
+	transit bool      // for a packet that came in
 }
 
 // castOf tells what the interfaces make of an address (inet_addr_type): local is the
@@ -144,7 +146,9 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		return path{}, syscall.EINVAL
 	}
 	if p.iface == nil || !p.iface.Up {
-		s.Counters.IPOutNoRoutes++
+		if !w.transit {
+			s.Counters.ip(dst).OutNoRoutes++
+		}
 		return path{}, syscall.ENETUNREACH
 	}
 	p.mtu = p.iface.MTU
@@ -152,7 +156,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		p.mtu = min(p.mtu, r.MTU)
 	}
 	if r != nil && p.cast == unicast && !r.Gateway.IsUnspecified() {
-		p.next = r.Gateway
+		p.next = s.detours.next(dst, r, s.loop.Now())
 	}
 	if p.src.IsUnspecified() && r != nil && p.cast == unicast {
 		p.src = r.Source
@@ -206,7 +210,7 @@ func (s *Stack) nowhere6() error {
 			return nil
 		}
 	}
-	s.Counters.IPOutNoRoutes++
+	s.Counters.IP6.OutNoRoutes++
 	return syscall.ENETUNREACH
 }
 

@@ -14,21 +14,20 @@ type base struct {
 	sock.Socket
 	stack *Stack
 
-	claim     claim     // the local address and port: inet_rcv_saddr and inet_num
-	source    wire.Addr // what is sent from: inet_saddr
-	givenIP   bool      // by bind, so that disconnecting leaves them
-	givenPort bool
-
-	remote     wire.Addr
-	last       wire.Addr // the last peer of an IPv6 socket: see takes
-	remotePort uint16
-	scope      int // of a link-local address that it is bound or connected to
-	flow       uint32
-	connected  bool
-
-	shared bool // ip is not the socket's own: see own
+	claim  claim     // the local address and port: inet_rcv_saddr and inet_num
+	source wire.Addr // what is sent from: inet_saddr
+	remote wire.Addr
+	last   wire.Addr // the last peer of an IPv6 socket: see takes
+	scope  int       // of a link-local address that it is bound or connected to
 	ip     *options
 	errors errorQueue
+
+	flow       uint32
+	remotePort uint16
+	connected  bool
+	shared     bool // ip is not the socket's own: see own
+	givenIP    bool // by bind, so that disconnecting leaves them
+	givenPort  bool
 }
 
 func (b *base) init(s *Stack, family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) {

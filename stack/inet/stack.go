@@ -6,6 +6,7 @@ import (
 
 	"sockeye/event"
 	"sockeye/link"
+	"sockeye/packet"
 	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
@@ -24,13 +25,21 @@ type Stack struct {
 	routes []Route  // the longest prefix first, then the lowest metric
 	mtus   pathMTUs
 	parts  reassembly
+	limit  icmpLimit
+
+	redirects redirects
+	detours   detours
 
 	raw     []*Raw
 	udp     ports[*UDP]
 	ping    ports[*Ping]
 	tcp     tcpLayer
-	ids     uint32 // of packets that may be fragmented
-	in      header // scratch: of the packet that is being handled
+	posts   map[*TCP]*posted // in lockstep
+	gone    bool             // unplugged: nothing is scheduled any more
+	looped  []*packet.Packet // sent to lo
+	changes uint64           // counts what may change a path: addresses, routes, settings, and calls on UDP sockets
+	ids     uint32           // of packets that may be fragmented
+	in      header           // scratch: of the packet that is being handled
 	scratch []byte
 }
 
@@ -43,9 +52,17 @@ type Sysctl struct {
 	UnprivilegedPortStart uint16    // ip_unprivileged_port_start
 	PingGroupRange        [2]uint32 // ping_group_range
 	Forwarding            bool      // ip_forward, conf.all.forwarding
+	AcceptRedirects       bool      // conf.*.accept_redirects; routers never do
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
+	SendRedirects         bool      // ipv4/conf.*.send_redirects; IPv6 always does
+
+	ICMPRateLimit  time.Duration // icmp_ratelimit: between errors to one host; 0: no limit
+	ICMPRateMask   uint32        // icmp_ratemask: the types that are limited, by bit
+	ICMP6RateLimit time.Duration // ipv6/icmp/ratelimit
+	ICMPMsgsPerSec int           // icmp_msgs_per_sec: to all hosts
+	ICMPMsgsBurst  int           // icmp_msgs_burst
 
 	NeighbourProbes  int           // neigh.*.mcast_solicit, and ucast_solicit
 	NeighbourRetrans time.Duration // neigh.*.retrans_time_ms
@@ -70,8 +87,15 @@ func DefaultSysctl() Sysctl {
 		LocalPortRange:        [2]uint16{32768, 60999},
 		UnprivilegedPortStart: 1024,
 		PingGroupRange:        [2]uint32{1, 0},
+		SendRedirects:         true,
+		AcceptRedirects:       true,
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
+		ICMPRateLimit:         time.Second,
+		ICMPRateMask:          1<<wire.ICMP_DEST_UNREACH | 1<<wire.ICMP_SOURCE_QUENCH | 1<<wire.ICMP_TIME_EXCEEDED | 1<<wire.ICMP_PARAMETERPROB,
+		ICMP6RateLimit:        100 * time.Millisecond,
+		ICMPMsgsPerSec:        1000,
+		ICMPMsgsBurst:         50,
 		TCP:                   TCPSysctl{Settings: tcp.Defaults(), MaxSYNBacklog: 1024, SYNCookies: 1, MaxTWBuckets: 65536},
 	}
 }
@@ -84,7 +108,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 		host:   h, loop: loop, seed: seed,
 		rand: rand.New(rand.NewPCG(seed, 0)),
 		udp:  make(ports[*UDP]), ping: make(ports[*Ping]),
-		mtus: make(pathMTUs),
+		mtus: pathMTUs{known: make(map[wire.Addr]pathMTU)}, posts: make(map[*TCP]*posted),
 	}
 	s.ids = s.rand.Uint32()
 	var key tcp.Key
@@ -94,12 +118,28 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	s.tcp = newTCPLayer(key)
 	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
-	h.Carry = loop.Run
+	h.Carry, h.Deliver = loop.Run, s.deliverLooped
 	h.IfaceIndex, h.IfaceName = s.indexOf, s.nameOf
 	lo := s.AddIface("lo", link.Loopback(loop))
+	lo.loops = true
 	lo.AddAddr(wire.AddrFrom4([4]byte{127, 0, 0, 1}), 8)
 	lo.AddAddr(wire.AddrFrom16([16]byte{15: 1}), 128)
 	return s
+}
+
+// now is the time. It stands still while the host is locked: to ask for it costs as much as
+// handling a tenth of a segment.
+func (s *Stack) now() tcp.Time {
+	if s.host.Clock == 0 {
+		s.host.Clock = int64(s.loop.Now())
+	}
+	return tcp.Time(s.host.Clock)
+}
+
+// begin starts what the loop has called for at a time. Another call may have been later.
+func (s *Stack) begin(now event.Time) {
+	s.host.Lock()
+	s.host.Clock = max(int64(now), s.host.Latest)
 }
 
 // TCPCounters are those of all TCP sockets.
@@ -107,23 +147,46 @@ func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
+	s.changes++
 	s.Sysctl, s.tcp.host.Settings = c, c.TCP.Settings
 	s.tcp.options.congestion = c.TCP.Congestion
 }
 
-// Close unplugs the host from its links, and forgets what waits for a time. The ports that it
-// gives are to be closed once the host is unlocked: that of a device waits for its goroutine,
-// which may be about to hand the host a packet.
-func (s *Stack) Close() (unplugged []link.Port) {
-	s.parts.close()
+// Unplug takes the host off its links: nothing comes or goes any more. The ports that it
+// gives, if it has not been called before, are to be closed once the host is unlocked: that
+// of a device waits for its goroutine, which may be about to hand the host a packet.
+func (s *Stack) Unplug() (unplugged []link.Port) {
+	if s.gone {
+		return nil
+	}
+	s.gone = true
+	s.changes++
 	for _, i := range s.ifaces {
 		i.Up = false
 		i.port.Attach(nil)
 		unplugged = append(unplugged, i.port)
+	}
+	return unplugged
+}
+
+// schedule lets e happen at a time, unless the host is gone by now.
+func (s *Stack) schedule(t event.Time, e *event.Event) {
+	if !s.gone {
+		s.loop.At(t, e)
+	}
+}
+
+// Forget is the end of an unplugged host, whose sockets are closed: it forgets what waits for
+// a time.
+func (s *Stack) Forget() {
+	s.parts.close()
+	for _, i := range s.ifaces {
 		i.forgetNeighbours()
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}
 	}
-	return unplugged
+	for _, f := range s.tcp.flows {
+		f.forget()
+	}
 }

@@ -17,25 +17,26 @@ type TCP struct {
 	conn   *tcp.Conn   // of the last connection; nil: there was none
 	cfg    *tcp.Config // its options, or those of the next
 	queue  *acceptQueue
-	hold   *hold  // on claim.port
-	mss    uint16 // of the last connection, once AF_UNSPEC ended it
-	port   uint16 // as getsockname tells it: it stays when the port is given up
-	zone   int32  // of flow
-	status status
+	screen func(*Call) // nil: the listener answers by itself
+	hold   *hold       // on claim.port
+	opt    *tcpOptions
+	timer  event.Event
+	armed  tcp.Time // what timer is set to; 0: nothing
+	stamp  int64    // when data last came, in Unix nanoseconds, if anybody asked
 
-	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
-	early     bool // accepted before the handshake was done (RFC 7413)
-	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
-	optShared bool // opt is not the socket's own: see ownTCP
-	synTTL    uint8
-	syn4      bool // the SYN came by IPv4
+	zone      int32  // of flow
+	stale     int32  // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	port      uint16 // as getsockname tells it: it stays when the port is given up
 	synIface  uint16
-
-	timer event.Event
-	armed tcp.Time // what timer is set to; 0: nothing
-	opt   *tcpOptions
-	stamp int64 // when data last came, in Unix nanoseconds, if anybody asked
-	stale int   // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	synTTL    uint8
+	status    status
+	deferred  bool   // TCP_FASTOPEN_CONNECT: the first send connects
+	near      bool   // the peer is on this host
+	early     bool   // accepted before the handshake was done (RFC 7413)
+	slowAck   bool   // TCP_QUICKACK was turned off before there was a connection
+	optShared bool   // opt is not the socket's own: see ownTCP
+	syn4      bool   // the SYN came by IPv4
+	mss       uint16 // of the last connection, once AF_UNSPEC ended it
 }
 
 // A status is what the calls have made of a socket, Linux's socket_state. It may lag behind
@@ -53,7 +54,7 @@ const (
 func (s *Stack) OpenTCP(family sockeye.Family) *TCP {
 	t := s.newTCP(family)
 	set := &s.Sysctl.TCP
-	t.Opt.Sndbuf, t.Opt.Rcvbuf = set.SndBuf, set.RcvBuf
+	t.ShareOptions(s.tcp.defaults.With(set.SndBuf, set.RcvBuf))
 	t.cfg, t.opt, t.optShared = &s.tcp.config, &s.tcp.options, true
 	return t
 }
@@ -90,8 +91,6 @@ func (t *TCP) shut() sock.Shut {
 	}
 	return shut
 }
-
-func (s *Stack) now() tcp.Time { return tcp.Time(s.loop.Now()) }
 
 // Bind is bind(2).
 func (t *TCP) Bind(sa sockeye.Sockaddr) error {
@@ -165,7 +164,7 @@ func (t *TCP) begin(sa sockeye.Sockaddr) error {
 		return err
 	}
 	if t.opt.fastOpenConnect && t.stack.mayFastOpen(t, to.ip) {
-		t.deferred, t.opt.deferredTo = true, sa // options of its own: one was set
+		t.deferred, t.ownTCP().deferredTo = true, sa
 		t.status = connecting
 		return nil
 	}
@@ -227,6 +226,7 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 	}
 	t.port, t.Err, t.stale = t.claim.port, 0, 0
 	s.tcp.flows[t.key()] = t
+	t.near = w.iface.loops
 	now, f := s.now(), t.key().names()
 	o.TSOffset = s.tcp.host.TSOffset(f)
 	if o.ISN = seq; seq == 0 {
@@ -271,9 +271,9 @@ func (t *TCP) disconnect() {
 	switch {
 	case was == tcp.Listen:
 		t.stopListening()
-		t.stale += staleOf(0)
+		t.stale += int32(staleOf(0))
 	case t.conn == nil:
-		t.stale += staleOf(0)
+		t.stale += int32(staleOf(0))
 	default:
 		unacked, _ := t.conn.Unsent()
 		now := s.now()
@@ -281,7 +281,7 @@ func (t *TCP) disconnect() {
 		if was != tcp.Closed && was != tcp.Closing && was != tcp.LastAck {
 			t.Err = syscall.ECONNRESET
 		}
-		t.stale = unacked + staleOf(int(info.SndWnd))
+		t.stale = int32(unacked + staleOf(int(info.SndWnd)))
 		t.conn.Close(now, true)
 		err := t.Err
 		t.settle(now)
@@ -383,7 +383,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 	switch {
 	case t.conn == nil:
 		// What AF_UNSPEC ended counts as not sent (tcp_stream_memory_free).
-		if most := int(t.cfg.NotsentLowat); most == 0 || 2*t.stale < most || shut&sock.SendShutdown != 0 {
+		if most := int(t.cfg.NotsentLowat); most == 0 || 2*int(t.stale) < most || shut&sock.SendShutdown != 0 {
 			e |= out
 		}
 	case state != tcp.SynSent && (state != tcp.SynReceived || t.early):
@@ -407,6 +407,10 @@ func (t *TCP) Ready() (e sockeye.Events) {
 // wait, and sets the timer.
 func (t *TCP) settle(now tcp.Time) {
 	s, c := t.stack, t.conn
+	if t.Host.Later() {
+		t.posted()
+		return
+	}
 	if len(s.tcp.host.Out) > 0 {
 		t.transmit()
 	}
@@ -416,7 +420,7 @@ func (t *TCP) settle(now tcp.Time) {
 	if d := c.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
 		// A later deadline leaves the timer as it is: it looks again when it fires.
 		t.armed = d
-		s.loop.At(event.Time(d), &t.timer)
+		s.schedule(event.Time(d), &t.timer)
 	}
 }
 
@@ -437,8 +441,7 @@ func (t *TCP) happened(e tcp.Events) {
 		t.stack.linger(t)
 		t.ended()
 	case e&tcp.EventClosed != 0:
-		delete(t.stack.tcp.flows, t.key())
-		t.ended()
+		t.forget()
 	}
 	if e&(tcp.EventHup|tcp.EventError) != 0 {
 		e |= tcp.EventReadable | tcp.EventWritable
@@ -449,6 +452,12 @@ func (t *TCP) happened(e tcp.Events) {
 	if e&(tcp.EventWritable|tcp.EventConnected) != 0 {
 		t.Wake(sockeye.ForWrite)
 	}
+}
+
+// forget implements segmentTaker.
+func (t *TCP) forget() {
+	delete(t.stack.tcp.flows, t.key())
+	t.ended()
 }
 
 // ended is for a connection that is over: the port that no bind gave is free.
@@ -470,12 +479,12 @@ func (t *TCP) unclaim() {
 // Handle implements event.Handler: a time has come for the connection.
 func (t *TCP) Handle(now event.Time, _ any) {
 	s := t.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	t.armed = 0
 	if t.conn != nil {
-		t.conn.Timeout(tcp.Time(now))
-		t.settle(tcp.Time(now))
+		t.conn.Timeout(s.now())
+		t.settle(s.now())
 	}
 	s.host.Pending = false // the loop that called carries it
 }

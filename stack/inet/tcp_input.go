@@ -15,12 +15,16 @@ import (
 
 // tcpInput hands a segment to its connection or listener (tcp_v4_rcv). It takes over p.
 func (s *Stack) tcpInput(p *packet.Packet, h *header) {
-	l := &s.tcp
-	g := &l.in
+	g := &s.tcp.in
 	if h.cast != unicast || !s.readTCP(p, h, g) {
 		p.Release()
 		return
 	}
+	s.segmentInput(h, g)
+}
+
+func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
+	l := &s.tcp
 	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
 	to := l.flows[f]
 	if t, ok := to.(*TCP); ok && t.claim.ifindex != 0 && t.claim.ifindex != h.iface.Index {
@@ -30,8 +34,17 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 		to.take(h, g)
 		return
 	}
-	if to := pick(s, l.listeners[g.DstPort], h, g.SrcPort, g.DstPort); to != nil {
-		to.called(f, h, g)
+	port := g.DstPort
+	if h.proxied {
+		port = h.iface.TProxy
+	}
+	listener := pick(s, l.listeners[port], h, g.SrcPort, g.DstPort)
+	switch {
+	case listener != nil && (!h.proxied || listener.ip.transparent):
+		listener.called(f, h, g)
+		return
+	case h.proxied: // as TPROXY has it (tproxy_tg4)
+		g.Payload.Release()
 		return
 	}
 	// Linux looks for ::1 on the interface whose address was called, and finds no way
@@ -49,22 +62,24 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) readTCP(p *packet.Packet, h *header, g *tcp.Segment) (ok bool) {
 	c := &s.Counters
 	if !p.Pullup(wire.TCPLen) {
-		c.TCPInErrs++
 		return false
 	}
-	if n := int(p.Header()[12]>>4) * 4; n > len(p.Header()) && !p.Pullup(n) {
-		c.TCPInErrs++
+	n := int(p.Header()[12]>>4) * 4
+	switch {
+	case n < wire.TCPLen:
+		s.tcp.host.InErrs++
 		return false
-	}
-	if p.Sum == packet.SumUnknown && !tcpSum(p, h) {
-		c.TCPInErrs++
-		c.TCPInCsumErrors++
+	case n > len(p.Header()) && !p.Pullup(n):
+		return false
+	case p.Sum == packet.SumUnknown && !tcpSum(p, h):
+		s.tcp.host.InErrs++
+		c.InCsumErrors++
 		return false
 	}
 	var rest []byte
 	var err error
 	if g.TCP, rest, err = wire.ParseTCP(p.Header()); err != nil {
-		c.TCPInErrs++
+		s.tcp.host.InErrs++
 		return false
 	}
 	g.GSO, g.ECN, g.Conn = p.GSO.Size, h.tos.ECN(), nil
@@ -93,6 +108,7 @@ func tcpSum(p *packet.Packet, h *header) bool {
 // take implements segmentTaker.
 func (t *TCP) take(h *header, g *tcp.Segment) {
 	if h.ttl < t.minTTL(h) { // IP_MINTTL (RFC 5082)
+		t.stack.Counters.TCPMinTTLDrop++
 		g.Payload.Release()
 		return
 	}
@@ -118,6 +134,14 @@ func (b *base) minTTL(h *header) uint8 {
 // transmit sends what the connection has to send.
 func (t *TCP) transmit() {
 	s := t.stack
+	if t.near && t.claim.ifindex == 0 && t.ip.options == nil && !s.sniffed() {
+		if lo := s.ifaces[0]; lo.MTU < t.conn.PathMTU() {
+			t.conn.SetPathMTU(lo.MTU)
+		}
+		h := t.packetHeader(t.remote)
+		s.loopSegments(t.key(), &h, 0)
+		return
+	}
 	w, err := s.find(t.remote, t.way(t.remote))
 	if err != nil { // lost: it will be sent again, or time out
 		s.tcp.lose()
@@ -126,13 +150,13 @@ func (t *TCP) transmit() {
 	if w.mtu < t.conn.PathMTU() { // another connection to the same host has learned it
 		t.conn.SetPathMTU(w.mtu)
 	}
-	s.sendSegments(t.key(), t.packetHeader(w), w)
+	s.sendSegments(t.key(), t.packetHeader(w.dst), w)
 }
 
 // packetHeader is the IP header of the socket's segments.
-func (b *base) packetHeader(w path) header {
-	h := header{src: b.claim.ip, dst: w.dst, proto: wire.IPPROTO_TCP, ttl: b.hops(w.dst, unicast), flow: b.flow & 0xfffff}
-	if w.dst.Is4() {
+func (b *base) packetHeader(dst wire.Addr) header {
+	h := header{src: b.claim.ip, dst: dst, proto: wire.IPPROTO_TCP, ttl: b.hops(dst, unicast), flow: b.flow & 0xfffff}
+	if dst.Is4() {
 		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options, b.ip.mtuDiscover != 0
 	} else {
 		h.tos = wire.TOS(max(0, b.ip.tclass))
@@ -146,7 +170,7 @@ func (s *Stack) answerSegment(f flow) {
 	if len(l.host.Out) == 0 {
 		return
 	}
-	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone)})
+	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone), anySrc: true}) // which may be proxied
 	if err != nil {
 		l.lose()
 		return
@@ -160,6 +184,10 @@ func (s *Stack) answerSegment(f flow) {
 
 // sendSegments sends the segments in Host.Out, which are all of one flow.
 func (s *Stack) sendSegments(f flow, h header, w path) {
+	if w.iface.loops && h.options == nil && !s.sniffed() {
+		s.loopSegments(f, &h, w.via)
+		return
+	}
 	out := s.tcp.host.Out
 	tos := h.tos
 	for i := range out {
@@ -188,16 +216,20 @@ func (l *tcpLayer) lose() {
 	l.host.Out = l.host.Out[:0]
 }
 
-// tcpError tells the connection that sent the segment which an error quotes (tcp_v4_err).
-func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
+// tcpError tells the connection that sent the segment which an error quotes, if there is one (tcp_v4_err).
+func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	src, dst := q.Ports()
-	t, ok := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}].(*TCP)
+	taker := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}]
+	t, ok := taker.(*TCP)
 	if !ok {
-		return
+		return taker != nil
 	}
 	seq, now := q.Seq(), s.now()
 	switch state := t.conn.State(); {
+	case !t.conn.InFlight(seq):
+		s.Counters.OutOfWindowIcmps++
 	case e.errno == syscall.EMSGSIZE:
+		s.learnMTU(q, e)
 		if t.discover() != sockeye.IP_PMTUDISC_DONT {
 			t.conn.PacketTooBig(now, int(e.info), seq)
 		}
@@ -210,6 +242,7 @@ func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) {
 		t.conn.Unreachable(now, e.errno, seq, keep)
 	}
 	t.settle(now)
+	return true
 }
 
 // discover is IP_MTU_DISCOVER of the version of IP that is in use.
@@ -244,7 +277,7 @@ func (s *Stack) linger(t *TCP) {
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
 	s.tcp.flows[k.flow] = k
-	s.loop.At(event.Time(w.Deadline), &k.timer)
+	s.schedule(event.Time(w.Deadline), &k.timer)
 }
 
 func (k *lingering) forget() {
@@ -274,7 +307,7 @@ func (k *lingering) take(h *header, g *tcp.Segment) {
 	}
 	s.answerSegment(k.flow)
 	if k.tw.Deadline != due {
-		s.loop.At(event.Time(k.tw.Deadline), &k.timer)
+		s.schedule(event.Time(k.tw.Deadline), &k.timer)
 	}
 }
 

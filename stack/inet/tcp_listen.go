@@ -15,7 +15,11 @@ import (
 type acceptQueue struct {
 	most   int // backlog
 	halves map[*half]struct{}
+	calls  map[*Call]struct{}
 	ready  []*TCP
+
+	cookies  bool // have been sent, and
+	cookieAt tcp.Time
 }
 
 func (q *acceptQueue) len() int { return len(q.ready) }
@@ -75,8 +79,11 @@ func (t *TCP) stopListening() {
 	for r := range q.halves {
 		r.forget()
 	}
+	for c := range q.calls {
+		c.forget()
+	}
 	for _, c := range q.ready {
-		c.Opt.Linger = sockeye.Linger{On: true}
+		c.OwnOptions().Linger = sockeye.Linger{On: true}
 		c.Release()
 	}
 }
@@ -103,7 +110,10 @@ func (t *TCP) Accept() (sock.File, sockeye.Sockaddr, error) {
 func (t *TCP) called(f flow, h *header, g *tcp.Segment) {
 	s := t.stack
 	switch {
-	case h.ttl < t.minTTL(h), g.Flags&tcp.RST != 0:
+	case h.ttl < t.minTTL(h):
+		s.Counters.TCPMinTTLDrop++
+		g.Payload.Release()
+	case g.Flags&tcp.RST != 0:
 		g.Payload.Release()
 	case g.Flags&tcp.ACK != 0:
 		t.ackFrom(f, h, g)
@@ -132,7 +142,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	}
 	last := set.MaxSYNBacklog/4 > set.MaxSYNBacklog-len(q.halves) // kept for known peers
 	switch {
-	case q.full():
+	case q.full(), len(q.calls) > q.most:
 		c.ListenOverflows++
 		fallthrough
 	case len(q.halves) > q.most && !cookie, set.SYNCookies == 0 && last:
@@ -146,8 +156,13 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 		host.Overflow(now, g, false)
 		return
 	}
+	if t.screen != nil {
+		t.ask(f, h, g)
+		return
+	}
 	cfg := t.configFor(w)
 	if cookie {
+		q.cookieAt, q.cookies = now, true
 		host.SYNCookie(now, cfg, f.names(), g)
 		return
 	}
@@ -174,7 +189,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 func (t *TCP) ackFrom(f flow, h *header, g *tcp.Segment) {
 	s := t.stack
 	now, host := s.now(), s.tcp.host
-	if g.Flags&tcp.SYN != 0 || s.Sysctl.TCP.SYNCookies == 0 {
+	if g.Flags&tcp.SYN != 0 || s.Sysctl.TCP.SYNCookies == 0 || !t.queue.cookies || now-t.queue.cookieAt > tcp.CookieLife {
 		host.Reset(now, g)
 		return
 	}
@@ -221,28 +236,39 @@ func (t *TCP) configFor(w path) *tcp.Config {
 
 // push makes a socket of a connection, and puts it into the queue.
 func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
+	c := t.child(conn, f, h)
+	t.queue.ready = append(t.queue.ready, c)
+	t.Wake(sockeye.ForRead)
+	return c
+}
+
+// child makes a socket of a connection.
+func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 	s := t.stack
 	c := s.newTCP(t.Family)
-	c.Opt, c.ip, c.opt = t.Opt, t.ip, t.opt
+	c.InheritOptions(&t.Socket)
+	c.ip, c.opt = t.ip, t.opt
 	c.shared, t.shared, c.optShared, t.optShared = true, true, true, true
 	if c.ip.groups != nil || c.ip.options != nil { // of the listener alone
 		c.own()
 		c.ip.groups, c.ip.options = nil, nil
 	}
 	if c.opt.fastOpen != 0 {
-		c.ownTCP()
-		c.opt.fastOpen = 0
+		c.ownTCP().fastOpen = 0
 	}
-	c.Opt.Priority, t.slowAck = 0, false
+	t.slowAck = false
+	if c.Opt.Priority != 0 {
+		c.OwnOptions().Priority = 0
+	}
 	c.synTTL, c.syn4, c.synIface = h.ttl, f.remote.Is4(), uint16(h.iface.Index)
 	c.claim = t.claim
-	c.claim.ip, c.source, c.claim.listens = f.local, f.local, false
+	c.claim.ip, c.source, c.claim.port, c.claim.listens = f.local, f.local, f.localPort, false
 	c.remote, c.remotePort, c.port, c.zone = f.remote, f.remotePort, f.localPort, f.zone
 	if f.zone != 0 {
 		c.claim.ifindex, c.scope = h.iface.Index, h.iface.Index
 	}
 	c.givenIP = t.givenIP
-	c.hold = s.tcp.share(c.claim, false)
+	c.hold, c.near = s.tcp.share(c.claim, false), h.iface.loops
 	c.status, c.connected = connected, true
 	c.setConn(conn)
 	c.cfg.DeferAccept = 0
@@ -254,8 +280,6 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 		conn.CloseWrite(s.now())
 	}
 	c.settle(s.now())
-	t.queue.ready = append(t.queue.ready, c)
-	t.Wake(sockeye.ForRead)
 	return c
 }
 
@@ -263,10 +287,7 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 func (r *half) take(h *header, g *tcp.Segment) {
 	t := r.listener
 	s := t.stack
-	if h.ttl < t.minTTL(h) {
-		g.Payload.Release()
-		return
-	}
+	// IP_MINTTL is of no concern here: Linux looks at it where a listener or a whole socket is found.
 	w, err := s.find(r.remote, t.wayTo(r.flow))
 	if err != nil {
 		g.Payload.Release()
@@ -295,7 +316,7 @@ func (r *half) take(h *header, g *tcp.Segment) {
 	s.answerSegment(r.flow)
 }
 
-func (r *half) arm() { r.listener.stack.loop.At(event.Time(r.Deadline()), &r.timer) }
+func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.timer) }
 
 func (r *half) forget() {
 	t := r.listener
@@ -309,10 +330,10 @@ func (r *half) forget() {
 // Handle implements event.Handler: the SYN-ACK is due again.
 func (r *half) Handle(now event.Time, _ any) {
 	s := r.listener.stack
-	s.host.Lock()
+	s.begin(now)
 	defer s.host.Unlock()
 	w, err := s.find(r.remote, r.listener.wayTo(r.flow))
-	if err != nil || r.Timeout(s.tcp.host, tcp.Time(now), r.listener.configFor(w)) == tcp.Abandoned {
+	if err != nil || r.Timeout(s.tcp.host, s.now(), r.listener.configFor(w)) == tcp.Abandoned {
 		r.forget()
 		return
 	}

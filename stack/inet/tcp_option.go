@@ -24,12 +24,17 @@ type tcpOptions struct {
 	inq              bool
 }
 
-// ownTCP gives the socket options of its own, to be changed.
-func (t *TCP) ownTCP() {
+// ownTCP gives the options that the connection does not keep, to be changed.
+func (t *TCP) ownTCP() *tcpOptions {
 	if t.optShared {
 		o := *t.opt
 		t.opt, t.optShared = &o, false
 	}
+	return t.opt
+}
+
+// ownConfig makes the options that the connection keeps the socket's own, to be changed.
+func (t *TCP) ownConfig() {
 	if t.cfg == &t.stack.tcp.config {
 		t.cfg = new(tcp.Config)
 	}
@@ -53,14 +58,13 @@ func within(least, most int, get func(t *TCP) int, set func(t *TCP, v int)) tcpO
 }
 
 // secondsOf is an option that is a time in seconds, of which 0 stands for the host's.
-func secondsOf(field func(*tcp.Config) *tcp.Time, host func(*tcp.Settings) tcp.Time, set func(*TCP, tcp.Time)) tcpOption {
+func secondsOf(field func(*tcp.Config) *tcp.Seconds, host func(*tcp.Settings) tcp.Time, set func(*TCP, tcp.Seconds)) tcpOption {
 	return within(1, math.MaxInt16, func(t *TCP) int {
-		d := *field(t.cfg)
-		if d == 0 {
-			d = host(&t.stack.Sysctl.TCP.Settings)
+		if s := *field(t.cfg); s != 0 {
+			return int(s)
 		}
-		return int(d / tcp.Second)
-	}, func(t *TCP, v int) { set(t, tcp.Time(v)*tcp.Second) })
+		return int(host(&t.stack.Sysctl.TCP.Settings) / tcp.Second)
+	}, func(t *TCP, v int) { set(t, tcp.Seconds(v)) })
 }
 
 // countOf is an option that is a number up to 127, of which 0 stands for the host's.
@@ -86,7 +90,7 @@ func before(o tcpOption) tcpOption {
 }
 
 // maxLinger2 is the longest TCP_LINGER2 (TCP_FIN_TIMEOUT_MAX).
-const maxLinger2 = 120 * tcp.Second
+const maxLinger2 = 120
 
 // optionsTCP are the options of IPPROTO_TCP that are ints (do_tcp_setsockopt).
 var optionsTCP = map[int]tcpOption{
@@ -127,30 +131,30 @@ var optionsTCP = map[int]tcpOption{
 		},
 	},
 	sockeye.TCP_KEEPIDLE.Name: secondsOf(
-		func(c *tcp.Config) *tcp.Time { return &c.KeepIdle }, func(s *tcp.Settings) tcp.Time { return s.KeepIdle },
-		func(t *TCP, d tcp.Time) {
-			t.cfg.KeepIdle = d
-			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetKeepIdle(now, d) })
+		func(c *tcp.Config) *tcp.Seconds { return &c.KeepIdle }, func(s *tcp.Settings) tcp.Time { return s.KeepIdle },
+		func(t *TCP, s tcp.Seconds) {
+			t.cfg.KeepIdle = s
+			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetKeepIdle(now, s) })
 		}),
 	sockeye.TCP_KEEPINTVL.Name: secondsOf(
-		func(c *tcp.Config) *tcp.Time { return &c.KeepInterval }, func(s *tcp.Settings) tcp.Time { return s.KeepInterval },
-		func(t *TCP, d tcp.Time) { t.cfg.KeepInterval = d }),
+		func(c *tcp.Config) *tcp.Seconds { return &c.KeepInterval }, func(s *tcp.Settings) tcp.Time { return s.KeepInterval },
+		func(t *TCP, s tcp.Seconds) { t.cfg.KeepInterval = s }),
 	sockeye.TCP_KEEPCNT.Name: countOf(
 		func(c *tcp.Config) *uint8 { return &c.KeepCount }, func(s *tcp.Settings) int { return s.KeepCount }),
 	sockeye.TCP_SYNCNT.Name: countOf(
 		func(c *tcp.Config) *uint8 { return &c.SYNCount }, func(s *tcp.Settings) int { return s.SYNRetries }),
 	sockeye.TCP_LINGER2.Name: {
 		func(t *TCP) int {
-			switch d := t.cfg.Linger2; {
-			case d < 0:
+			switch s := t.cfg.Linger2; {
+			case s < 0:
 				return -1
-			case d > 0:
-				return int(d / tcp.Second)
+			case s > 0:
+				return int(s)
 			}
 			return int(t.stack.Sysctl.TCP.FinTimeout / tcp.Second)
 		},
 		func(t *TCP, v int) error {
-			t.cfg.Linger2 = max(-1, min(tcp.Time(v)*tcp.Second, maxLinger2))
+			t.cfg.Linger2 = tcp.Seconds(max(-1, min(v, maxLinger2)))
 			return nil
 		},
 	},
@@ -191,8 +195,8 @@ var optionsTCP = map[int]tcpOption{
 		},
 	},
 	sockeye.TCP_USER_TIMEOUT.Name: within(0, math.MaxInt32,
-		func(t *TCP) int { return int(t.cfg.UserTimeout / tcp.Millisecond) },
-		func(t *TCP, v int) { t.cfg.UserTimeout = tcp.Time(v) * tcp.Millisecond }),
+		func(t *TCP) int { return int(t.cfg.UserTimeout) },
+		func(t *TCP, v int) { t.cfg.UserTimeout = tcp.Milliseconds(v) }),
 	sockeye.TCP_NOTSENT_LOWAT.Name: {
 		func(t *TCP) int { return int(int32(t.cfg.NotsentLowat)) },
 		func(t *TCP, v int) error {
@@ -203,7 +207,7 @@ var optionsTCP = map[int]tcpOption{
 	},
 	sockeye.TCP_FASTOPEN.Name: before(within(0, math.MaxInt32,
 		func(t *TCP) int { return t.opt.fastOpen },
-		func(t *TCP, v int) { t.opt.fastOpen = min(v, t.Host.Sysctl.Somaxconn) })),
+		func(t *TCP, v int) { t.ownTCP().fastOpen = min(v, t.Host.Sysctl.Somaxconn) })),
 	sockeye.TCP_FASTOPEN_CONNECT.Name: {
 		func(t *TCP) int { return b2i(t.opt.fastOpenConnect) },
 		func(t *TCP, v int) error {
@@ -215,23 +219,23 @@ var optionsTCP = map[int]tcpOption{
 			case t.state() != tcp.Closed:
 				return syscall.EINVAL
 			}
-			t.opt.fastOpenConnect = v == 1
+			t.ownTCP().fastOpenConnect = v == 1
 			return nil
 		},
 	},
 	sockeye.TCP_FASTOPEN_NO_COOKIE.Name: before(within(0, 1,
 		func(t *TCP) int { return b2i(t.opt.fastOpenNoCookie) },
-		func(t *TCP, v int) { t.opt.fastOpenNoCookie = v == 1 })),
+		func(t *TCP, v int) { t.ownTCP().fastOpenNoCookie = v == 1 })),
 	sockeye.TCP_TIMESTAMP.Name: { // only TCP_REPAIR may set it
 		func(t *TCP) int { return int(int32(t.stack.now() / tcp.Millisecond)) },
 		func(*TCP, int) error { return syscall.EPERM },
 	},
 	sockeye.TCP_SAVE_SYN.Name: within(0, 2,
-		func(t *TCP) int { return int(t.opt.saveSYN) }, func(t *TCP, v int) { t.opt.saveSYN = uint8(v) }),
+		func(t *TCP) int { return int(t.opt.saveSYN) }, func(t *TCP, v int) { t.ownTCP().saveSYN = uint8(v) }),
 	sockeye.TCP_INQ.Name: within(0, 1,
-		func(t *TCP) int { return b2i(t.opt.inq) }, func(t *TCP, v int) { t.opt.inq = v == 1 }),
+		func(t *TCP) int { return b2i(t.opt.inq) }, func(t *TCP, v int) { t.ownTCP().inq = v == 1 }),
 	sockeye.TCP_TX_DELAY.Name: within(0, 1<<28-1,
-		func(t *TCP) int { return t.opt.txDelay }, func(t *TCP, v int) { t.opt.txDelay = v }),
+		func(t *TCP) int { return t.opt.txDelay }, func(t *TCP, v int) { t.ownTCP().txDelay = v }),
 }
 
 const (
@@ -303,10 +307,10 @@ const maxCongestionName = 16 // TCP_CA_NAME_MAX
 func (t *TCP) Setsockopt(level, name int, val []byte) error {
 	switch level {
 	case sockeye.SOL_SOCKET:
-		t.ownTCP()
+		t.ownConfig()
 		return t.setSocketTCP(name, val)
 	case sockeye.SOL_TCP:
-		t.ownTCP()
+		t.ownConfig()
 	default:
 		err := t.setsockopt(level, name, val)
 		if t.conn != nil && level == sockeye.SOL_IP && name == sockeye.IP_OPTIONS.Name {
@@ -322,7 +326,7 @@ func (t *TCP) Setsockopt(level, name int, val []byte) error {
 		if len(val) != 16 && len(val) != 32 {
 			return syscall.EINVAL
 		}
-		t.opt.key = bytes.Clone(val)
+		t.ownTCP().key = bytes.Clone(val)
 		return nil
 	}
 	v, err := sock.Int(val)
@@ -344,7 +348,7 @@ func (t *TCP) setCongestion(val []byte) error {
 	if !tcp.HasCongestion(string(b)) {
 		return syscall.ENOENT
 	}
-	t.opt.congestion = string(b)
+	t.ownTCP().congestion = string(b)
 	if t.conn != nil {
 		t.conn.SetCongestion(t.opt.congestion)
 	}
@@ -373,9 +377,14 @@ func (t *TCP) getSocketTCP(name int, val []byte) (int, error) {
 		return sock.PutBool(val, t.queue != nil)
 	case sockeye.SO_PEEK_OFF.Name:
 		return sock.PutInt(val, t.Opt.PeekOff)
+	case sockeye.SO_ERROR.Name:
+		if t.Err == 0 && t.conn != nil {
+			t.Err = t.conn.TakeSoftErr()
+		}
 	case sockeye.SO_SNDBUF.Name, sockeye.SO_RCVBUF.Name:
 		if t.conn != nil { // which may have tuned them
-			t.Opt.Sndbuf, t.Opt.Rcvbuf = int(t.cfg.SndBuf), int(t.cfg.RcvBuf)
+			o := t.OwnOptions()
+			o.Sndbuf, o.Rcvbuf = int(t.cfg.SndBuf), int(t.cfg.RcvBuf)
 		}
 	}
 	return t.getSocket(name, val)
@@ -388,7 +397,7 @@ func (t *TCP) setSocketTCP(name int, val []byte) error {
 	if name == sockeye.SO_PEEK_OFF.Name {
 		v, err := sock.Int(val)
 		if err == nil {
-			t.Opt.PeekOff = v
+			t.OwnOptions().PeekOff = v
 		}
 		return err
 	}
@@ -413,7 +422,7 @@ func (t *TCP) setSocketTCP(name int, val []byte) error {
 			t.conn.SetRcvBuf(t.Opt.Rcvbuf)
 		}
 	case sockeye.SO_RCVLOWAT.Name:
-		t.Opt.Rcvlowat = min(t.Opt.Rcvlowat, t.stack.Sysctl.TCP.RcvBufMax/2)
+		t.OwnOptions().Rcvlowat = min(t.Opt.Rcvlowat, t.stack.Sysctl.TCP.RcvBufMax/2)
 		t.cfg.RcvLowat = int32(t.Opt.Rcvlowat)
 		t.Wake(sockeye.ForRead)
 	case sockeye.SO_OOBINLINE.Name:

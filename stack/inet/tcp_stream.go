@@ -59,6 +59,9 @@ const outside = 8 << 10
 // socket, while it copies.
 func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 	c, h := t.conn, t.Host
+	if h.Later() {
+		return t.posted().write(b, how)
+	}
 	for n < len(b) {
 		rest := b[n:]
 		k := min(len(rest), c.Room(), packet.MaxPooled)
@@ -73,6 +76,7 @@ func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 		h.Leave()
 		s := packet.Of(rest[:k])
 		h.Lock()
+		now = t.stack.now()
 		if ok, _ := c.Push(now, s, last); !ok {
 			s.Release()
 			return n
@@ -143,7 +147,13 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	case t.conn == nil:
 		return t.nothing()
 	}
-	now, c := t.stack.now(), t.conn
+	c := t.conn
+	if c.Unread() == 0 && !c.AtMark() {
+		if err := t.nothing(); err != nil {
+			return err
+		}
+	}
+	now := t.stack.now()
 	for i, b := range m.Buffers {
 		if i > 0 && m.N > 0 && c.AtMark() { // a receive stops at the mark
 			break
@@ -163,9 +173,9 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	if t.Opt.PeekOff >= 0 {
 		if flags&sockeye.MSG_PEEK != 0 {
-			t.Opt.PeekOff += m.N
+			t.OwnOptions().PeekOff += m.N
 		} else {
-			t.Opt.PeekOff = max(0, t.Opt.PeekOff-m.N)
+			t.OwnOptions().PeekOff = max(0, t.Opt.PeekOff-m.N)
 		}
 	}
 	t.tell(m, c)
@@ -175,11 +185,15 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 // read receives into one buffer, behind so many bytes in others. MSG_TRUNC leaves it as it
 // is.
 func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockeye.MsgFlags) (n int) {
+	if t.Host.Later() {
+		t.stack.tcp.host.ReadLater = &t.posted().read
+	}
 	switch {
 	case flags&sockeye.MSG_PEEK != 0:
 		off := max(0, t.Opt.PeekOff) + before
 		if flags&sockeye.MSG_TRUNC != 0 {
-			return c.PeekLen(len(b), off)
+			n = c.PeekLen(len(b), off)
+			break
 		}
 		n, _ = c.Peek(b, off)
 	case flags&sockeye.MSG_TRUNC != 0:
@@ -189,6 +203,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 	default:
 		var list packet.List
 		n, _ = c.Take(now, &list, len(b))
+		t.stack.tcp.host.ReadLater = nil
 		if t.conn == c {
 			t.settle(now)
 		}
@@ -197,6 +212,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 		list.Release()
 		t.Host.Lock()
 	}
+	t.stack.tcp.host.ReadLater = nil
 	return n
 }
 
@@ -271,7 +287,7 @@ func (t *TCP) Ioctl(req uint) (int, error) {
 	case state == tcp.Listen:
 		return 0, syscall.EINVAL
 	case t.conn == nil:
-		return t.stale * b2i(req == siocoutq), nil
+		return int(t.stale) * b2i(req == siocoutq), nil
 	case state == tcp.SynSent || state == tcp.SynReceived:
 		return 0, nil
 	case req == siocinq:

@@ -19,6 +19,7 @@ type UDP struct {
 
 	pending *packet.Packet // what grows while corked
 	to      outgoing       // where it goes
+	aimed   uint64         // Stack.changes when to was found for the peer; 0: it was not
 }
 
 // OpenUDP makes a UDP socket.
@@ -29,10 +30,14 @@ func (s *Stack) OpenUDP(family sockeye.Family) *UDP {
 }
 
 // Bind is bind(2).
-func (u *UDP) Bind(sa sockeye.Sockaddr) error { return bindPort(u, &u.base, u.stack.udp, sa, false) }
+func (u *UDP) Bind(sa sockeye.Sockaddr) error {
+	u.stack.changes++
+	return bindPort(u, &u.base, u.stack.udp, sa, false)
+}
 
 // Connect is connect(2).
 func (u *UDP) Connect(sa sockeye.Sockaddr) error {
+	u.stack.changes++
 	return connectPort(u, &u.base, u.stack.udp, sa)
 }
 
@@ -77,6 +82,7 @@ func (u *UDP) Getsockopt(level, name int, val []byte) (int, error) {
 
 // Setsockopt is setsockopt(2), of IPPROTO_UDP udp_lib_setsockopt.
 func (u *UDP) Setsockopt(level, name int, val []byte) error {
+	u.stack.changes++
 	if level != sockeye.SOL_UDP {
 		return u.setsockopt(level, name, val)
 	}

@@ -10,7 +10,7 @@ import (
 func (s *Stack) udpInput(p *packet.Packet, h *header) {
 	u, ok := s.readUDP(p, h)
 	if !ok {
-		s.Counters.UDPInErrors++
+		s.Counters.udp(h.dst).InErrors++
 		p.Release()
 		return
 	}
@@ -20,14 +20,18 @@ func (s *Stack) udpInput(p *packet.Packet, h *header) {
 	}
 	bare := p.Sum != packet.SumPartial && !h.dst.Is4() && noChecksum(p)
 	to := s.udpFind(h, u)
-	if bare && (to == nil || !to.noSum6[1]) {
-		s.Counters.UDPInErrors++
-		s.Counters.UDPInCsumErrors++
+	switch {
+	case bare && (to == nil || !to.noSum6[1]):
+		c := s.Counters.udp(h.dst)
+		c.InErrors++
+		c.InCsumErrors++
 		p.Release()
 		return
-	}
-	if to == nil {
-		s.Counters.UDPNoPorts++
+	case to == nil && h.proxied: // as TPROXY has it (tproxy_tg4)
+		p.Release()
+		return
+	case to == nil:
+		s.Counters.udp(h.dst).NoPorts++
 		s.sendError(p, h, portUnreachable)
 		return
 	}
@@ -42,6 +46,9 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 	}
 	b := p.Header()
 	n := int(b[4])<<8 | int(b[5])
+	if n == 0 && !h.dst.Is4() { // as in a jumbogram (RFC 2675 section 4)
+		n = p.Len()
+	}
 	switch {
 	case n < wire.UDPLen, n > p.Len():
 		return u, false
@@ -49,7 +56,7 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 		p.Truncate(n)
 	}
 	if p.Sum == packet.SumUnknown && !s.udpSum(p, h, n) {
-		s.Counters.UDPInCsumErrors++
+		s.Counters.udp(h.dst).InCsumErrors++
 		return u, false
 	}
 	return wire.UDP{SrcPort: uint16(b[0])<<8 | uint16(b[1]), DstPort: uint16(b[2])<<8 | uint16(b[3])}, true
@@ -76,19 +83,32 @@ func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
 	return sum.Valid()
 }
 
-// udpFind is the socket that a datagram is for.
+// udpFind is the socket that a datagram is for: of what is for another host, one that is
+// connected, or else one that takes everything (nf_tproxy_get_sock_v4).
 func (s *Stack) udpFind(h *header, u wire.UDP) *UDP {
-	return pick(s, s.udp[u.DstPort], h, u.SrcPort, u.DstPort)
+	to := pick(s, s.udp[u.DstPort], h, u.SrcPort, u.DstPort)
+	if !h.proxied || to != nil && to.connected && !to.claim.ip.IsUnspecified() {
+		return to
+	}
+	if to = pick(s, s.udp[h.iface.TProxy], h, u.SrcPort, u.DstPort); to != nil && (to.connected || !to.ip.transparent) {
+		return nil
+	}
+	return to
 }
 
 // udpToMany hands a multicast or broadcast datagram to every socket that takes it.
 func (s *Stack) udpToMany(p *packet.Packet, h *header, u wire.UDP) {
 	bare := p.Sum != packet.SumPartial && !h.dst.Is4() && noChecksum(p)
 	p.Pull(wire.UDPLen)
+	known := false
 	for _, to := range s.udp[u.DstPort] {
 		if (!bare || to.noSum6[1]) && to.takes(h, u.SrcPort) > 0 && (h.cast != multicast || to.allows(h)) {
+			known = true
 			to.take(p.Clone(), h, u)
 		}
+	}
+	if !known {
+		s.Counters.udp(h.dst).IgnoredMulti++
 	}
 	p.Release()
 }
@@ -102,15 +122,15 @@ func (u *UDP) take(p *packet.Packet, h *header, from wire.UDP) {
 		}
 		return
 	}
-	c := &u.stack.Counters
+	c := u.stack.Counters.udp(h.dst)
 	d := datagram{p: p, h: *h, port: from.SrcPort, dstPort: from.DstPort, segment: p.GSO.Size}
 	if !u.accept(d) {
-		c.UDPInErrors++
-		c.UDPRcvbufErrors++
+		c.InErrors++
+		c.RcvbufErrors++
 		p.Release()
 		return
 	}
-	c.UDPInDatagrams++
+	c.InDatagrams++
 }
 
 // split cuts a packet's payload into packets of size bytes, which share its memory.
@@ -136,17 +156,15 @@ func split(p *packet.Packet, size int) (list []*packet.Packet) {
 	return list
 }
 
-// udpError tells the socket that sent the datagram which an error quotes (udp_err).
-func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) {
-	src, dst := q.Ports()
-	iface := h.iface
-	if q.Dst.Is4() { // __udp4_lib_err asks for the device, __udp6_lib_err for the interface
-		iface = h.link
-	}
-	u := s.udpFind(&header{src: q.Dst, dst: q.Src, iface: iface}, wire.UDP{SrcPort: dst, DstPort: src})
+// udpError tells the socket that sent the datagram which an error quotes, if there is one (udp_err).
+func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) (known bool) {
+	_, dst := q.Ports()
+	u := s.quotedUDP(h, q)
 	if u == nil {
-		return
+		return false
 	}
+	s.learnMTU(q, e)
 	e.port, e.payload = dst, quoted(q.Payload, wire.UDPLen)
 	u.report(e)
+	return true
 }

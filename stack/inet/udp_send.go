@@ -56,6 +56,12 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 // direct checks whom a message of n bytes is for, and aims at them unless it goes on with a
 // datagram that goes somewhere already. An IPv6 socket leaves what goes to IPv4 to udp_sendmsg.
 func (u *UDP) direct(m *sockeye.Message, n int, flags sockeye.MsgFlags) (err error) {
+	// That of a socket to its peer on this host goes where the one before went, as long as nothing has changed.
+	again := u.pending == nil && u.connected && m.Name.IsZero() && len(m.Control) == 0 && n <= maxUDP &&
+		flags&(sockeye.MSG_DONTROUTE|sockeye.MSG_OOB) == 0
+	if again && u.aimed == u.stack.changes && u.aimed != 0 {
+		return nil
+	}
 	six, grows := u.Family == sockeye.AF_INET6, u.pending != nil
 	var t target
 	ip4 := !six || grows && u.to.h.dst.Is4()
@@ -88,7 +94,11 @@ func (u *UDP) direct(m *sockeye.Message, n int, flags sockeye.MsgFlags) (err err
 	if t.port == 0 && (six && ip4 || !m.Name.IsZero()) {
 		return syscall.EINVAL
 	}
-	return u.aim(&u.to, t, m, flags)
+	u.aimed = 0
+	if err = u.aim(&u.to, t, m, flags); again && err == nil && u.to.w.iface.loops {
+		u.aimed = u.stack.changes
+	}
+	return err
 }
 
 // receiver is who a datagram is for: who is named, or else the peer.
@@ -178,6 +188,9 @@ func (u *UDP) fits(n int, to *outgoing) error {
 	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT || to.wish.dontFrag && !to.h.dst.Is4()
 	size := wire.UDPLen + n
 	switch {
+	case to.wish.dontFrag && to.segment == 0 && to.h.len()+size > to.w.mtu:
+		u.noteMTU(to.h.dst, to.w.mtu)
+		fallthrough
 	case size > most:
 		return u.tooLong(to.h.dst, to.port, to.w.mtu)
 	case whole && to.segment == 0 && to.h.len()+size > to.w.mtu:
@@ -202,12 +215,46 @@ func (u *UDP) push(p *packet.Packet) error {
 	}
 	h := to.h
 	h.df = u.dontFragment(p, to)
-	wire.UDP{SrcPort: u.claim.port, DstPort: to.port}.Put(p.Push(wire.UDPLen), n)
+	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
+	if to.w.iface.loops && !bare && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
+		return nil
+	}
+	ports.Put(p.Push(wire.UDPLen), n)
 	if bare {
 		p.Sum = packet.SumGood
 	}
-	u.stack.Counters.UDPOutDatagrams++
+	u.stack.Counters.udp(h.dst).OutDatagrams++
+	if u.Host.Later() {
+		u.Host.Post(u, u.name(h.dst, to.port, 0).String(), &datagramOut{u.stack, p, h, to.w})
+		return nil
+	}
 	return u.stack.output(p, h, to.w)
+}
+
+// loopDatagram gives a datagram to a socket of this host at once, if there is one that it is for
+// and nobody else looks at packets. It takes over p if so.
+func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w path) bool {
+	if w.cast != unicast || w.loops || sent.options != nil || len(s.looped) > 0 || s.sniffed() || !w.iface.Up ||
+		p.GSO.Size == 0 && sent.len()+wire.UDPLen+p.Len() > w.mtu {
+		return false
+	}
+	h := &s.in
+	*h = sent
+	h.iface, h.link, h.cast = w.iface, w.iface, unicast
+	if _, near := s.castOf(h.dst); near != nil {
+		s.arriveAt(h, near, int32(w.via))
+	}
+	to := s.udpFind(h, ports)
+	if to == nil {
+		return false
+	}
+	c := s.Counters.ip(h.dst)
+	c.OutRequests++
+	c.InReceives++
+	c.InDelivers++
+	s.Counters.udp(h.dst).OutDatagrams++
+	to.take(p, h, ports)
+	return true
 }
 
 // dontFragment tells whether the datagram has DF set: when routers shall not cut it,

@@ -42,15 +42,21 @@ type Descriptor struct {
 	closed atomic.Bool
 }
 
-// Open gives an open socket a descriptor, or EMFILE. The host is locked.
+// Open gives an open socket a descriptor, or EMFILE; net.ErrClosed: the host is. The host
+// is locked.
 func Open(f File) (*Descriptor, error) {
 	s := f.Base()
-	fd, ok := s.Host.takeDescriptor()
-	if !ok {
+	fd, ok := s.Host.freeDescriptor()
+	switch {
+	case s.Host.closed:
+		return nil, net.ErrClosed
+	case !ok:
 		return nil, syscall.EMFILE
 	}
 	s.Hold()
-	return &Descriptor{file: f, base: s, fd: fd}, nil
+	d := &Descriptor{file: f, base: s, fd: fd}
+	s.Host.setDescriptor(fd, d)
+	return d, nil
 }
 
 // File is the open socket.
@@ -71,7 +77,12 @@ func (d *Descriptor) enter() bool {
 }
 
 // leave ends a call.
-func (d *Descriptor) leave() { d.base.Host.Leave() }
+func (d *Descriptor) leave() {
+	if h := d.base.Host; h.turn {
+		h.leaveTurn()
+	}
+	d.base.Host.Leave()
+}
 
 // Close gives the number back and, if no other descriptor names the socket,
 // ends it.
@@ -80,15 +91,23 @@ func (d *Descriptor) Close() error {
 		return net.ErrClosed
 	}
 	defer d.leave()
-	d.closed.Store(true)
-	d.base.Host.dropDescriptor(d.fd)
-	d.base.WakeAll()
-	Drop(d.file)
+	d.close()
 	return nil
 }
 
+func (d *Descriptor) close() {
+	d.closed.Store(true)
+	d.base.Host.setDescriptor(d.fd, nil)
+	if d.base.Host.Later() {
+		d.base.Host.Post(d.file, "", (*closing)(d))
+		return
+	}
+	d.base.WakeAll()
+	Drop(d.file)
+}
+
 func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
-	if !d.enter() {
+	if !d.enterTurn("bind", sa) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -96,7 +115,7 @@ func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
 }
 
 func (d *Descriptor) Listen(backlog int) error {
-	if !d.enter() {
+	if !d.enterTurn("listen", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -108,7 +127,7 @@ func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 		return nil, sockeye.Sockaddr{}, net.ErrClosed
 	}
 	defer d.leave()
-	if !d.base.Host.hasDescriptor() { // before a connection is taken
+	if _, ok := d.base.Host.freeDescriptor(); !ok { // before a connection is taken
 		return nil, sockeye.Sockaddr{}, syscall.EMFILE
 	}
 	f, from, err := d.file.Accept()
@@ -120,7 +139,7 @@ func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 }
 
 func (d *Descriptor) Connect(sa sockeye.Sockaddr) error {
-	if !d.enter() {
+	if !d.enterTurn("connect", sa) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -144,7 +163,7 @@ func (d *Descriptor) Getpeername() (sockeye.Sockaddr, error) {
 }
 
 func (d *Descriptor) Shutdown(how sockeye.How) error {
-	if !d.enter() {
+	if !d.enterTurn("shutdown", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -160,7 +179,7 @@ func (d *Descriptor) Getsockopt(level, name int, val []byte) (int, error) {
 }
 
 func (d *Descriptor) Setsockopt(level, name int, val []byte) error {
-	if !d.enter() {
+	if !d.enterTurn("setsockopt", sockeye.Sockaddr{}) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -184,7 +203,7 @@ func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
 }
 
 func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) (int, error) {
-	if !d.enter() {
+	if !d.enterSend(to) {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()
@@ -220,7 +239,7 @@ func (d *Descriptor) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 func (d *Descriptor) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if !d.enter() {
+	if !d.enterSend(m.Name) {
 		return net.ErrClosed
 	}
 	defer d.leave()
@@ -236,7 +255,7 @@ func (d *Descriptor) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 }
 
 func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
-	if !d.enter() {
+	if !d.enterSend(sockeye.Sockaddr{}) {
 		return 0, net.ErrClosed
 	}
 	defer d.leave()
@@ -247,15 +266,26 @@ func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int
 		if ms[i].N < ms[i].Len() {
 			return i + 1, nil
 		}
-		if i+1 < len(ms) && d.base.Host.Pending { // the next one meets what this one led to
-			d.leave()
-			d.base.Host.Lock()
-			if d.closed.Load() {
-				return i + 1, nil
-			}
+		if i+1 < len(ms) && !d.settle() {
+			return i + 1, nil
 		}
 	}
 	return len(ms), nil
+}
+
+// settle lets what a call has sent arrive before it goes on, so that its next message meets what this one
+// led to; false: the descriptor was closed meanwhile. A call that has its turn keeps the host to itself.
+func (d *Descriptor) settle() bool {
+	h := d.base.Host
+	if h.Looped {
+		h.Deliver()
+	}
+	if !h.Pending || h.turn {
+		return true
+	}
+	h.Leave()
+	h.Lock()
+	return !d.closed.Load()
 }
 
 func (d *Descriptor) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {

@@ -1,9 +1,11 @@
 package sock
 
 import (
+	"runtime"
 	"sync"
 
 	"sockeye"
+	"sockeye/event"
 )
 
 // A Host is what sockets share with the host that they are on. Its lock
@@ -22,14 +24,33 @@ type Host struct {
 	// lock, takes them where they go.
 	Pending bool
 	Carry   func()
+	// Looped says that packets wait that the host sent to itself. Deliver takes them where they
+	// go, with the host locked, before it is unlocked.
+	Looped  bool
+	Deliver func()
+	// Crowded says that a queue fills faster than it is emptied. The sender makes way for the
+	// receiver then: both run on one processor as a rule, and datagrams for which there is no
+	// room are lost.
+	Crowded bool
+	// Clock is the time since which the host is locked, 0 until somebody asks for it, and Latest
+	// what it was before.
+	Clock, Latest int64
+
+	// Order is the loop if that is in lockstep, else nil, and Number the host's in it.
+	Order  *event.Loop
+	Number uint32
+	turn   bool // a call goes on that has waited for its turn
 
 	// IfaceIndex and IfaceName tell an interface's index by its name, and the other
 	// way round: SO_BINDTODEVICE. 0 and "" are none.
 	IfaceIndex func(name string) int
 	IfaceName  func(index int) string
 
-	fds  []bool // descriptors in use
-	free int    // the lowest that may be free
+	fds     []*Descriptor // by number; nil: free
+	free    int           // the lowest that may be free
+	sockets uint32        // how many there have been
+	options DefaultOptions
+	closed  bool
 
 	wakes    sync.Pool       // channels to park on
 	woken    []chan struct{} // of calls to be woken at Unlock
@@ -41,11 +62,18 @@ func (h *Host) Lock() { h.mu.Lock() }
 
 // Leave unlocks the host, and the caller carries what was sent.
 func (h *Host) Leave() {
+	if h.Looped {
+		h.Deliver()
+	}
 	pending := h.Pending
-	h.Pending = false
+	crowded := h.Crowded
+	h.Pending, h.Crowded = false, false
 	h.Unlock()
 	if pending {
 		h.Carry()
+	}
+	if crowded {
+		runtime.Gosched()
 	}
 }
 
@@ -98,34 +126,36 @@ func DefaultSysctl() Sysctl {
 // any program.
 const firstDescriptor = 3
 
-// takeDescriptor gives the lowest free number, as open(2) does; false: there
-// are too many.
-func (h *Host) takeDescriptor() (int, bool) {
-	for i := h.free; i < len(h.fds); i++ {
-		if !h.fds[i] {
-			h.fds[i], h.free = true, i+1
-			return i + firstDescriptor, true
+// freeDescriptor is the lowest free number, which open(2) takes; false: there are too
+// many.
+func (h *Host) freeDescriptor() (int, bool) {
+	for h.free < len(h.fds) && h.fds[h.free] != nil {
+		h.free++
+	}
+	fd := h.free + firstDescriptor
+	return fd, fd < h.Sysctl.FileMax
+}
+
+// setDescriptor says whom a number names from now on; nil: nobody.
+func (h *Host) setDescriptor(fd int, d *Descriptor) {
+	i := fd - firstDescriptor
+	if i == len(h.fds) {
+		h.fds = append(h.fds, nil)
+	}
+	if h.fds[i] = d; d == nil {
+		h.free = min(h.free, i)
+	}
+}
+
+// Close closes all descriptors, as the end of a machine does: calls that wait give
+// net.ErrClosed, and so does whatever is called from now on. The host is locked.
+func (h *Host) Close() {
+	h.closed = true
+	h.turn = true // nothing is left for later
+	for _, d := range h.fds {
+		if d != nil {
+			d.close()
 		}
 	}
-	if len(h.fds)+firstDescriptor >= h.Sysctl.FileMax {
-		return 0, false
-	}
-	h.fds = append(h.fds, true)
-	h.free = len(h.fds)
-	return len(h.fds) - 1 + firstDescriptor, true
-}
-
-// hasDescriptor tells whether takeDescriptor would give one.
-func (h *Host) hasDescriptor() bool {
-	fd, ok := h.takeDescriptor()
-	if ok {
-		h.dropDescriptor(fd)
-	}
-	return ok
-}
-
-func (h *Host) dropDescriptor(fd int) {
-	fd -= firstDescriptor
-	h.fds[fd] = false
-	h.free = min(h.free, fd)
+	h.turn = false
 }

@@ -14,8 +14,8 @@ import (
 
 // A waitlist holds the calls that wait for one direction of a socket.
 type waitlist struct {
-	happened    atomic.Uint64 // counts events, so that one between Try and parking is seen
-	interrupted atomic.Uint64 // counts interruptions
+	happened    atomic.Uint32 // counts events, so that one between Try and parking is seen
+	interrupted atomic.Uint32 // counts interruptions
 	parked      []chan struct{}
 }
 
@@ -30,7 +30,9 @@ func (l *waitlist) leave(c chan struct{}) {
 func (s *Socket) Wake(d sockeye.Direction) {
 	l := &s.waits[d]
 	l.happened.Add(1)
-	if len(l.parked) > 0 {
+	if s.Host.Order != nil {
+		l.parked = s.wakeInTurn(l.parked)
+	} else if len(l.parked) > 0 {
 		s.Host.woken = append(s.Host.woken, l.parked...)
 		clear(l.parked)
 		l.parked = l.parked[:0]
@@ -45,6 +47,9 @@ func (s *Socket) WakeAll() {
 
 // Wait is what sockeye.Endpoint asks for.
 func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
+	if d == sockeye.ForRead {
+		fd.awaitTurn()
+	}
 	l := &fd.base.waits[d]
 	interrupted := l.interrupted.Load()
 	deadline := w.Deadline() // after which a change is an interruption
@@ -67,7 +72,7 @@ func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 
 // park waits until something happens that is not counted in happened, or until the
 // deadline.
-func (fd *Descriptor) park(l *waitlist, happened uint64, deadline time.Time) {
+func (fd *Descriptor) park(l *waitlist, happened uint32, deadline time.Time) {
 	h := fd.base.Host
 	h.Lock()
 	if l.happened.Load() != happened || fd.closed.Load() {
@@ -77,9 +82,17 @@ func (fd *Descriptor) park(l *waitlist, happened uint64, deadline time.Time) {
 	wake := h.takeWake()
 	l.parked = append(l.parked, wake)
 	h.Unlock()
-	if deadline.IsZero() {
+	switch {
+	case deadline.IsZero():
 		<-wake
-	} else {
+	case h.Order != nil:
+		timer := fd.alarm(deadline, wake)
+		<-wake
+		timer.Stop()
+		h.Lock()
+		l.leave(wake)
+		h.Unlock()
+	default:
 		timer := time.NewTimer(time.Until(deadline))
 		defer timer.Stop()
 		select {
@@ -96,6 +109,9 @@ func (fd *Descriptor) park(l *waitlist, happened uint64, deadline time.Time) {
 // takeWake gives a channel to park on. Those of earlier waits are used again;
 // they were made by this host, and so in its testing/synctest bubble.
 func (h *Host) takeWake() chan struct{} {
+	if h.Order != nil {
+		return make(chan struct{}, 1) // and no token of an earlier wait
+	}
 	if c, ok := h.wakes.Get().(chan struct{}); ok {
 		return c
 	}
@@ -109,6 +125,12 @@ func (h *Host) giveWake(c chan struct{}) { h.wakes.Put(c) }
 // Unlock unlocks the host, and then wakes those who wait for what happened: they find it
 // unlocked.
 func (h *Host) Unlock() {
+	if h.Looped {
+		h.Deliver()
+	}
+	if h.Clock != 0 {
+		h.Clock, h.Latest = 0, h.Clock
+	}
 	if len(h.woken) == 0 {
 		h.mu.Unlock()
 		return
@@ -131,6 +153,14 @@ func (fd *Descriptor) Interrupt(d sockeye.Direction) {
 	s := fd.base
 	s.Host.Lock()
 	defer s.Host.Unlock()
+	if s.Host.Later() {
+		s.Host.Post(fd.file, "", &interruption{s, d})
+		return
+	}
+	s.interrupt(d)
+}
+
+func (s *Socket) interrupt(d sockeye.Direction) {
 	s.waits[d].interrupted.Add(1)
 	s.Wake(d)
 }
@@ -184,6 +214,9 @@ func (h *Host) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revents
 		case deadline.IsZero():
 		case !time.Now().Before(deadline):
 			return 0, os.ErrDeadlineExceeded
+		case timeout == nil && h.Order != nil && len(fds) > 0:
+			defer fds[0].alarm(deadline, wake).Stop()
+			timeout = make(chan time.Time) // never: it is wake that is sent to
 		case timeout == nil:
 			t := time.NewTimer(time.Until(deadline))
 			defer t.Stop()

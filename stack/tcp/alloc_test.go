@@ -9,12 +9,14 @@ import (
 	"testing"
 	"unsafe"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 const tapes = 20000
 
 func TestNothingIsAllocatedPerSegment(t *testing.T) {
+	leak.Check(t)
 	for _, tt := range sizes {
 		j := join(t, tt.cfg)
 		buf := make([]byte, 64<<10)
@@ -30,6 +32,7 @@ func TestNothingIsAllocatedPerSegment(t *testing.T) {
 }
 
 func TestIdleConnectionsAreSmall(t *testing.T) {
+	leak.Check(t)
 	const n = 2000
 	keep := make([]*joined, n)
 	hosts := [2]*tcp.Host{tcp.NewHost(tcp.Key{0}), tcp.NewHost(tcp.Key{1})}

@@ -5,7 +5,7 @@ import "syscall"
 // CloseWrite is shutdown(SHUT_WR): a FIN follows what was written (RFC 9293 section 3.10.4).
 // In SYN-SENT it gives the connection up, as Linux does; ENOTCONN after the end.
 func (c *Conn) CloseWrite(now Time) error {
-	c.h.now = now
+	c.h.at(now)
 	switch c.state {
 	case Established, CloseWait, SynReceived:
 	case SynSent:
@@ -55,7 +55,7 @@ func (c *Conn) queueFIN() {
 // and not read makes it a RST (RFC 9293 section 3.6.1), as does SO_LINGER with a time of zero,
 // which reset stands for.
 func (c *Conn) Close(now Time, reset bool) {
-	c.h.now = now
+	c.h.at(now)
 	if c.state == Closed || c.is(orphaned) {
 		c.orphan()
 		return
@@ -96,7 +96,7 @@ func (c *Conn) orphan() {
 func (c *Conn) finTimeout() Time {
 	d := c.h.FinTimeout
 	if c.cfg.Linger2 != 0 {
-		d = c.cfg.Linger2
+		d = c.cfg.Linger2.Time()
 	}
 	return max(d, c.rto<<2-c.rto>>1)
 }
@@ -147,7 +147,7 @@ func (c *Conn) finAcked(s *Segment) bool {
 // Abort is the ABORT call (RFC 9293 section 3.10.5): what is queued is dropped and the peer is
 // reset. The user's later calls get ECONNABORTED.
 func (c *Conn) Abort(now Time) {
-	c.h.now = now
+	c.h.at(now)
 	if c.state == Closed {
 		return
 	}
@@ -224,9 +224,9 @@ func (c *Conn) TakeErr() error {
 // handshake, and nothing else (RFC 5461, RFC 9293 section 3.9.2.2). With report (IP_RECVERR) the user
 // hears of it at once.
 func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
-	c.h.now = now
-	if c.state == Closed || !seq.In(c.sndUna, c.sndNxt.Diff(c.sndUna)+1) {
-		return // RFC 5927 section 4.1: not of a segment in flight
+	c.h.at(now)
+	if c.state == Closed || !c.InFlight(seq) {
+		return
 	}
 	switch {
 	case c.state == SynSent || c.state == SynReceived:
@@ -238,6 +238,17 @@ func (c *Conn) Unreachable(now Time, err syscall.Errno, seq Seq, report bool) {
 	default:
 		c.soft = errno(err)
 	}
+}
+
+// InFlight tells whether a sequence number is one of those that the peer has not acknowledged. An ICMP error
+// about another is a blind attack (RFC 5927 section 4.1).
+func (c *Conn) InFlight(seq Seq) bool { return seq.In(c.sndUna, c.sndNxt.Diff(c.sndUna)+1) }
+
+// TakeSoftErr is what an ICMP error told that did not end the connection, once; 0: nothing.
+func (c *Conn) TakeSoftErr() syscall.Errno {
+	err := c.soft
+	c.soft = 0
+	return syscall.Errno(err)
 }
 
 // Over tells which directions are over for the user: reading, by the peer's FIN, SHUT_RD or the end of

@@ -5,10 +5,12 @@ import (
 	"strconv"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 func TestSlowStart(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "ten segments go first, and two for each that is acknowledged", open: "mss 1000,sackOK,wscale 7", script: `
@@ -80,6 +82,7 @@ func TestSlowStart(t *testing.T) {
 
 // TestCubicCurve follows the window after a loss, against the function of RFC 9438 section 4.2.
 func TestCubicCurve(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000,sackOK,wscale 7", win: 65535, config: tcp.Config{GSO: 65536, SndBuf: 1 << 24}})
 	p.handshake()
@@ -144,6 +147,7 @@ func TestCubicCurve(t *testing.T) {
 }
 
 func TestReno(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "a loss halves the window and it grows by one in a round trip", open: "mss 1000,sackOK,wscale 7",
@@ -167,6 +171,7 @@ func TestReno(t *testing.T) {
 }
 
 func TestECN(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "it is asked for and agreed on", open: "closed", settings: func(s *tcp.Settings) { s.ECN = 1 }, script: `
@@ -224,6 +229,7 @@ func TestECN(t *testing.T) {
 }
 
 func TestPathMTU(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "packet too big cuts up and sends again", open: "mss 1460", script: `

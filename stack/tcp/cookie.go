@@ -6,6 +6,9 @@ import "sockeye/wire"
 // timestamps in the lowest bits of ours, so that a full SYN queue still lets good clients in. A cookie
 // holds for two minutes at most.
 
+// CookieLife is how long a cookie holds at most.
+const CookieLife = cookieLife * cookieTick
+
 const (
 	cookieTick     = 60 * Second
 	cookieLife     = 2 // ticks
@@ -23,7 +26,7 @@ var cookieMSS = [...]uint16{536, 1300, 1440, 1460}
 
 // SYNCookie answers a SYN without keeping anything of it.
 func (h *Host) SYNCookie(now Time, cfg *Config, f Flow, syn *Segment) {
-	h.now = now
+	h.at(now)
 	h.InSegs++
 	h.SyncookiesSent++
 	c := &h.syn
@@ -91,7 +94,7 @@ func (h *Host) IsCookie(now Time, f Flow, s *Segment) bool {
 // FromCookie makes the connection of an ACK that answers a SYN cookie, and takes the segment; nil when it
 // is no such answer, and then the segment is untouched: Host.Reset is due.
 func (h *Host) FromCookie(now Time, cfg *Config, f Flow, s *Segment) *Conn {
-	h.now = now
+	h.at(now)
 	if s.Flags&(ACK|SYN|RST) != ACK {
 		return nil
 	}

@@ -11,6 +11,9 @@ type acks struct {
 	sentACK    bool
 	pingpong   uint8 // an interactive exchange, from the host's threshold on
 	quick      uint8 // ACKs still to send without delay
+	ownTail    bool  // the last slice of rcvq is in a block that may be appended to
+	probes     uint8 // zero window or keepalive probes without an answer
+	totalRTO   uint16
 	rcvMSS     uint16
 	ato        Time // the delay
 	rcvdAt     Time // when data last came
@@ -157,6 +160,10 @@ func (c *Conn) ackSent() {
 // ackAfterRead acknowledges what a delayed ACK waits for once the user has read it, and tells
 // the peer of a window that opened (Linux's tcp_cleanup_rbuf).
 func (c *Conn) ackAfterRead(n int) {
+	if c.h.ReadLater != nil {
+		*c.h.ReadLater += n
+		return
+	}
 	if n > 0 {
 		c.adjustBuffer()
 	}
@@ -180,7 +187,7 @@ func (c *Conn) ackAfterRead(n int) {
 
 // SetQuickACK is TCP_QUICKACK.
 func (c *Conn) SetQuickACK(now Time, on bool) {
-	c.h.now = now
+	c.h.at(now)
 	if !on {
 		c.pingpong = c.h.PingpongThreshold
 		return
@@ -197,14 +204,14 @@ func (c *Conn) QuickACK() bool { return c.pingpong < c.h.PingpongThreshold }
 
 // outOfWindowLimited tells whether an answer to a segment out of the window must wait, so that two
 // sides that disagree cannot answer each other for ever (tcp_invalid_ratelimit). Segments with
-// data are always answered.
-func (c *Conn) outOfWindowLimited(s *Segment) bool {
-	return (s.Len() == 0 || s.Flags&SYN != 0) && c.answerLimited()
+// data are always answered. An answer that is left out is counted.
+func (c *Conn) outOfWindowLimited(s *Segment, skipped *uint64) bool {
+	return (s.Len() == 0 || s.Flags&SYN != 0) && c.answerLimited(skipped)
 }
 
-func (c *Conn) answerLimited() bool {
+func (c *Conn) answerLimited(skipped *uint64) bool {
 	if c.oowAt != 0 && c.h.now-c.oowAt < c.h.InvalidRatelimit {
-		c.h.TCPACKSkipped++
+		*skipped++
 		return true
 	}
 	c.oowAt = c.h.now
@@ -224,7 +231,7 @@ func (c *Conn) dupACK(s *Segment) {
 // challengeACK makes a peer prove that it is one (RFC 5961 section 3.2), within limits for the
 // connection and the host (section 7).
 func (c *Conn) challengeACK() {
-	if c.answerLimited() {
+	if c.answerLimited(&c.h.TCPACKSkippedChallenge) {
 		return
 	}
 	h := c.h

@@ -130,8 +130,14 @@ func (c *Conn) FastOpenCookie() (k Cookie, got, accepted bool) {
 // AcceptFastOpen makes a connection of a SYN with a valid cookie before the handshake is done (RFC 7413
 // section 4.2.2): its data can be read and answered at once. It takes the SYN.
 func (r *Request) AcceptFastOpen(h *Host, now Time, cfg *Config, syn *Segment) *Conn {
-	h.now = now
 	h.TCPFastOpenPassive++
+	return r.AcceptEarly(h, now, cfg, syn)
+}
+
+// AcceptEarly makes a connection of a SYN before the handshake is done, for who has other reasons to
+// believe it. It takes the SYN.
+func (r *Request) AcceptEarly(h *Host, now Time, cfg *Config, syn *Segment) *Conn {
+	h.at(now)
 	h.PassiveOpens++
 	c := r.conn(h, cfg)
 	c.state = SynReceived

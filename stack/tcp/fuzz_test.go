@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/packet"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
@@ -262,6 +263,7 @@ func FuzzConn(f *testing.F) {
 
 // TestRandomPlay is FuzzConn without a fuzzer: many tapes by a fixed seed.
 func TestRandomPlay(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	for seed := range tapes {
 		play(t, randomTape(uint64(seed)))

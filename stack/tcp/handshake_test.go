@@ -3,10 +3,12 @@ package tcp_test
 import (
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 func TestHandshake(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "a SYN offers what Linux offers", open: "closed", script: `

@@ -14,6 +14,10 @@ type Host struct {
 	// It is random and secret, or fixed where runs must repeat.
 	Key Key
 
+	// ReadLater, if not nil, takes the number of bytes that reads took, which then leave it to
+	// Conn.AfterRead to tell the peer.
+	ReadLater *int
+
 	now         Time
 	syn         Conn // scratch: of a SYN that is being answered
 	challengeAt Time // RFC 5961 section 7: a limit for the whole host
@@ -22,6 +26,11 @@ type Host struct {
 
 // NewHost gives a host with Linux's default settings.
 func NewHost(key Key) *Host { return &Host{Settings: Defaults(), Key: key} }
+
+// at sets the time of a call. Whoever calls looks at the clock before it has the host's lock,
+// so that the calls of two goroutines may come in another order than their times: time stands
+// still then.
+func (h *Host) at(now Time) { h.now = max(h.now, now) }
 
 // Settings are the sysctls of ip-sysctl, with Linux's defaults from Defaults. Durations are in the
 // unit of Time, sizes in bytes.
@@ -89,7 +98,7 @@ func Defaults() Settings {
 type Counters struct {
 	// Tcp
 	ActiveOpens, PassiveOpens, AttemptFails, EstabResets uint64
-	InSegs, OutSegs, RetransSegs, OutRsts                uint64
+	InSegs, OutSegs, RetransSegs, OutRsts, InErrs        uint64
 
 	// TcpExt
 	SyncookiesSent, SyncookiesRecv, SyncookiesFailed                                  uint64
@@ -104,11 +113,13 @@ type Counters struct {
 	TCPDSACKOldSent, TCPDSACKOfoSent, TCPDSACKRecv, TCPDSACKOfoRecv                   uint64
 	TCPAbortOnData, TCPAbortOnClose, TCPAbortOnTimeout, TCPAbortOnLinger              uint64
 	TCPRcvCollapsed, TCPOFOQueue, TCPOFOMerge, TCPOFODrop                             uint64
-	TCPChallengeACK, TCPSYNChallenge, TCPACKSkipped                                   uint64
+	TCPACKSkippedSynRecv, TCPACKSkippedSeq, TCPACKSkippedFinWait2                     uint64
+	TCPACKSkippedTimeWait, TCPACKSkippedChallenge                                     uint64
+	TCPChallengeACK, TCPSYNChallenge, TCPACKSkippedPAWS                               uint64
 	TCPFromZeroWindowAdv, TCPToZeroWindowAdv, TCPWantZeroWindowAdv, TCPZeroWindowDrop uint64
 	TCPKeepAlive, TCPWinProbe, TCPOrigDataSent, TCPDelivered                          uint64
 	TCPDeliveredCE, TCPHystartTrainDetect, TCPHystartDelayDetect                      uint64
-	TCPMTUPFail, TCPBeyondWindow                                                      uint64
+	TCPMTUPFail, BeyondWindow, EmbryonicRsts                                          uint64
 	TCPFastOpenActive, TCPFastOpenActiveFail, TCPFastOpenPassive                      uint64
 	TCPFastOpenPassiveFail, TCPFastOpenCookieReqd                                     uint64
 }

@@ -23,12 +23,12 @@ type stats struct {
 	totalRetrans uint32
 	dsackDups    uint32
 	reordSeen    uint32
-	oooSegs      uint32
 }
 
 // Info is TCP_INFO.
 func (c *Conn) Info(now Time) (t sockeye.TCPInfo) {
-	c.h.now = now
+	c.h.at(now)
+	now = c.h.now
 	ago := func(at Time) Time {
 		if at == 0 {
 			return 0

@@ -22,7 +22,7 @@ const (
 // Input takes a segment that came for the connection, and its payload: SEGMENT ARRIVES of
 // RFC 9293 section 3.10.7.
 func (c *Conn) Input(now Time, s *Segment) {
-	c.h.now = now
+	c.h.at(now)
 	c.h.InSegs += uint64(s.Parts())
 	c.segsIn += uint32(s.Parts())
 	if s.Len() > 0 {
@@ -163,7 +163,7 @@ func (c *Conn) acceptable(s *Segment) bool {
 	// RFC 7323 section 5.3: R1, before the sequence number.
 	if c.paws(s) && s.Flags&RST == 0 {
 		c.h.PAWSEstab++
-		if !c.outOfWindowLimited(s) {
+		if !c.outOfWindowLimited(s, &c.h.TCPACKSkippedPAWS) {
 			c.dupACK(s)
 		}
 		return false
@@ -178,8 +178,13 @@ func (c *Conn) acceptable(s *Segment) bool {
 			}
 		case s.Flags&SYN != 0:
 			c.synChallenge()
-		case !c.outOfWindowLimited(s):
-			c.dupACK(s)
+		default:
+			if !s.End().Less(c.rcvWup) {
+				c.h.BeyondWindow++
+			}
+			if !c.outOfWindowLimited(s, &c.h.TCPACKSkippedSeq) {
+				c.dupACK(s)
+			}
 		}
 		return false
 	}
@@ -207,6 +212,7 @@ func (c *Conn) acceptable(s *Segment) bool {
 }
 
 func (c *Conn) synChallenge() {
+	c.h.InErrs++
 	c.h.TCPSYNChallenge++
 	c.challengeACK()
 }
@@ -223,7 +229,6 @@ func (c *Conn) inWindow(s *Segment) bool {
 			return false
 		}
 		if s.Len() > 0 && c.rcvq.len() > 0 && right != seq {
-			c.h.TCPBeyondWindow++
 			return false
 		}
 	}

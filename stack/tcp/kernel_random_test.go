@@ -10,12 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 // TestRandomScripts makes up scripts, writes down what the package sends, and has the kernel play them.
 // SCRIPTS=FROM:TO chooses the seeds.
 func TestRandomScripts(t *testing.T) {
+	leak.Check(t)
 	from, to := 0, 100
 	if s := os.Getenv("SCRIPTS"); s != "" {
 		a, b, _ := strings.Cut(s, ":")

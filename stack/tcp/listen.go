@@ -38,7 +38,7 @@ const (
 // SYN and without ACK and RST: Host.Reset answers an ACK, a RST is dropped (RFC 9293 section
 // 3.10.7.2). The caller sends Request.SYNACK, and releases the payload.
 func (h *Host) NewRequest(now Time, cfg *Config, syn *Segment, iss Seq, tsOffset uint32) Request {
-	h.now = now
+	h.at(now)
 	h.InSegs++
 	c := &h.syn
 	c.init(h, cfg)
@@ -71,7 +71,7 @@ func (h *Host) request(c *Conn, syn *Segment, iss Seq, tsOffset uint32) Request 
 
 // SYNACK sends the SYN-ACK, first or again, and sets the timer.
 func (r *Request) SYNACK(h *Host, now Time, cfg *Config) {
-	h.now = now
+	h.at(now)
 	r.send(h, cfg)
 	if r.sentAt == 0 {
 		r.sentAt = now
@@ -139,7 +139,7 @@ func (r *Request) Input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
 }
 
 func (r *Request) input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
-	h.now = now
+	h.at(now)
 	ts := timestamps{tsRecent: r.tsRecent, tsSeen: now}
 	old := r.flags&useTS != 0 && s.Options.Has(wire.OptTimestamps) && ts.olderThan(s.Options.TSVal, now)
 	// The SYN once more: answer once more (RFC 9293 section 3.10.7.4 would say ACK).
@@ -184,7 +184,8 @@ func (r *Request) input(h *Host, now Time, cfg *Config, s *Segment) Verdict {
 			h.TCPChallengeACK++
 			return Wait
 		}
-		h.EstabResets++
+		h.AttemptFails++
+		h.EmbryonicRsts++
 		return Abandoned
 	case s.Flags&SYN != 0:
 		r.ack(h) // RFC 5961 section 4.2
@@ -226,7 +227,7 @@ func (h *Host) DeferSeconds(n uint8) int {
 
 func (r *Request) limited(h *Host, s *Segment) bool {
 	if r.oowAt != 0 && h.now-r.oowAt < h.InvalidRatelimit && s.Flags&SYN != 0 {
-		h.TCPACKSkipped++
+		h.TCPACKSkippedSynRecv++
 		return true
 	}
 	r.oowAt = h.now
@@ -246,7 +247,7 @@ func (r *Request) ack(h *Host) {
 
 // Accept makes the connection of a request that is complete, and takes the segment that completed it.
 func (r *Request) Accept(h *Host, now Time, cfg *Config, s *Segment) *Conn {
-	h.now = now
+	h.at(now)
 	c := r.conn(h, cfg)
 	c.state = SynReceived
 	if r.resent == 0 { // Karn's rule
@@ -285,7 +286,7 @@ func (r *Request) conn(h *Host, cfg *Config) *Conn {
 // Overflow answers a SYN that the queue has no room for: not at all, so that the peer tries again, or
 // with RST under tcp_abort_on_overflow.
 func (h *Host) Overflow(now Time, s *Segment, abort bool) {
-	h.now = now
+	h.at(now)
 	h.InSegs += uint64(s.Parts())
 	if abort {
 		h.reset(s)

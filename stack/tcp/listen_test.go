@@ -3,11 +3,13 @@ package tcp_test
 import (
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
 
 func TestFastOpen(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	cookie := tcp.Cookie{Len: 8, B: [16]byte{1, 2, 3, 4, 5, 6, 7, 8}}
 	hello := make([]byte, 100)
@@ -66,6 +68,7 @@ func TestFastOpen(t *testing.T) {
 }
 
 func TestSYNCookies(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string

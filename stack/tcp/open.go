@@ -86,7 +86,7 @@ func (c *Conn) start(iss Seq, tsOffset uint32) {
 
 // Connect is the active OPEN of RFC 9293 section 3.10.1: it sends the SYN.
 func (h *Host) Connect(now Time, cfg *Config, o *ConnectOptions) *Conn {
-	h.now = now
+	h.at(now)
 	c := h.newConn(cfg)
 	c.start(o.ISN, o.TSOffset)
 	c.state = SynSent

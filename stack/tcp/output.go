@@ -296,7 +296,7 @@ func (h *Host) reset(s *Segment) {
 
 // Reset answers a segment that belongs to no connection, and drops it.
 func (h *Host) Reset(now Time, s *Segment) {
-	h.now = now
+	h.at(now)
 	h.InSegs += uint64(s.Parts())
 	h.reset(s)
 	s.Payload.Release()

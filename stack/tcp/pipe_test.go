@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
@@ -323,6 +324,7 @@ func (p *pipe) transfer(a, b int) {
 }
 
 func TestEveryByteArrives(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	ms := tcp.Millisecond
 	for _, tt := range []struct {

@@ -35,7 +35,7 @@ func (c *Conn) PathMTU() int { return int(c.pmtu) }
 // sequence number (RFC 1191, 8201; RFC 5927 section 7: only for what is in flight). What was too large is
 // cut up and sent again.
 func (c *Conn) PacketTooBig(now Time, mtu int, seq Seq) {
-	c.h.now = now
+	c.h.at(now)
 	if c.state == Closed || !seq.In(c.sndUna, c.sndNxt.Diff(c.sndUna)) {
 		return
 	}

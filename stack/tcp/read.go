@@ -84,7 +84,7 @@ func (c *Conn) span(off, most int) (skip, n int) {
 // Read copies what was received to p and tells how much. 0 and no error: the end of the stream, where
 // EOF says so, else nothing there yet. An error of the connection comes after the data, once.
 func (c *Conn) Read(now Time, p []byte) (int, error) {
-	c.h.now = now
+	c.h.at(now)
 	skip, n := c.span(0, len(p))
 	if n == 0 && skip == 0 {
 		return 0, c.readErr()
@@ -99,7 +99,7 @@ func (c *Conn) Read(now Time, p []byte) (int, error) {
 // Take is Read without the copy: it gives slices with at most that many bytes, for the caller to copy
 // and release, without the host's lock if it likes.
 func (c *Conn) Take(now Time, list *packet.List, most int) (int, error) {
-	c.h.now = now
+	c.h.at(now)
 	skip, n := c.span(0, most)
 	if n == 0 && skip == 0 {
 		return 0, c.readErr()
@@ -112,7 +112,7 @@ func (c *Conn) Take(now Time, list *packet.List, most int) (int, error) {
 
 // Discard is Read of n bytes into nothing (MSG_TRUNC on a stream).
 func (c *Conn) Discard(now Time, most int) (int, error) {
-	c.h.now = now
+	c.h.at(now)
 	skip, n := c.span(0, most)
 	if n == 0 && skip == 0 {
 		return 0, c.readErr()
@@ -178,4 +178,10 @@ func (c *Conn) consume(n int, show func(packet.Slice)) {
 		c.rcvq.pop(&slicePools)
 	}
 	c.passUrgent()
+}
+
+// AfterRead acknowledges what was read while Host.ReadLater was set: n bytes.
+func (c *Conn) AfterRead(now Time, n int) {
+	c.h.at(now)
+	c.ackAfterRead(n)
 }

@@ -3,10 +3,12 @@ package tcp_test
 import (
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/stack/tcp"
 )
 
 func TestDelayedACK(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "the first segments are acknowledged at once", open: "mss 1000", script: `
@@ -90,6 +92,7 @@ func TestDelayedACK(t *testing.T) {
 }
 
 func TestReassembly(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	const sack = "mss 1000,sackOK,wscale 7"
 	run(t, []scenario{
@@ -188,6 +191,7 @@ func TestReassembly(t *testing.T) {
 }
 
 func TestTimestamps(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "an old timestamp is refused", open: "mss 1000,sackOK,ts 1000 0", script: `
@@ -219,11 +223,12 @@ func TestTimestamps(t *testing.T) {
 			0.1   < . 1 ack 1 win 1000 <ts 900 0>
 			0.6   < . 1 ack 1 win 1000 <ts 900 0>
 			0.6   > . 1 ack 1 <ts 600 1000>
-			0.6   ? TCPACKSkipped 1`},
+			0.6   ? TCPACKSkippedPAWS 1`},
 	})
 }
 
 func TestBlindAttacks(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "RST in the window but not exact is challenged", open: "mss 1000", script: `
@@ -276,6 +281,7 @@ func TestBlindAttacks(t *testing.T) {
 }
 
 func TestUrgent(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "urgent the last octet of a write", open: "mss 1000", script: `

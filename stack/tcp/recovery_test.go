@@ -1,10 +1,15 @@
 package tcp_test
 
-import "testing"
+import (
+	"testing"
+
+	"sockeye/internal/leak"
+)
 
 const noSACK = "mss 1000,wscale 7"
 
 func TestFastRetransmit(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "three segments SACKed behind a hole fill it", open: "mss 1000,sackOK,wscale 7", script: `
@@ -156,6 +161,7 @@ func TestFastRetransmit(t *testing.T) {
 }
 
 func TestTailLossProbe(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "the last segment is sent again after two round trips", open: "mss 1000,sackOK,wscale 7", script: `
@@ -189,6 +195,7 @@ func TestTailLossProbe(t *testing.T) {
 }
 
 func TestSpuriousTimeout(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	run(t, []scenario{
 		{name: "F-RTO finds it by the second ACK", open: "mss 1000,wscale 7", script: `

@@ -59,7 +59,7 @@ const (
 // Input takes a segment of the flow (RFC 9293 section 3.10.7.4, as Linux's tcp_timewait_state_process
 // has it). For Reuse, next is where the new connection's sequence numbers must begin.
 func (tw *TimeWait) Input(h *Host, now Time, s *Segment) (v TimeWaitVerdict, next Seq) {
-	h.now = now
+	h.at(now)
 	v = tw.input(h, s)
 	if v == Reuse {
 		if next = tw.sndNxt + 65535 + 2; next == 0 {
@@ -148,7 +148,11 @@ func (tw *TimeWait) store(h *Host, s *Segment, hasTS bool) {
 // answer acknowledges what came, not too often.
 func (tw *TimeWait) answer(h *Host, s *Segment) {
 	if bare := s.Len() == 0 || s.Flags&SYN != 0; bare && tw.oowAt != 0 && h.now-tw.oowAt < h.InvalidRatelimit {
-		h.TCPACKSkipped++
+		if tw.State == FinWait2 {
+			h.TCPACKSkippedFinWait2++
+		} else {
+			h.TCPACKSkippedTimeWait++
+		}
 		return
 	}
 	tw.oowAt = h.now

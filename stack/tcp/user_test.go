@@ -2,13 +2,16 @@ package tcp_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
+	"sockeye/internal/leak"
 	"sockeye/packet"
 	"sockeye/stack/tcp"
 )
 
 func TestBlocksPassThroughWithoutACopy(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{})
 	mine := packet.Of([]byte("one block"))
@@ -29,6 +32,7 @@ func TestBlocksPassThroughWithoutACopy(t *testing.T) {
 }
 
 func TestPeekDiscardAndReadAgree(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{NoDelay: true})
 	for _, s := range []string{"abc", "defgh", "ij"} {
@@ -55,6 +59,7 @@ func TestPeekDiscardAndReadAgree(t *testing.T) {
 }
 
 func TestWriteFillsTheBufferAndNoMore(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{SndBuf: 10000})
 	c := j.c[0]
@@ -72,6 +77,7 @@ func TestWriteFillsTheBufferAndNoMore(t *testing.T) {
 }
 
 func TestNotsentLowatHoldsWritersBack(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	j := join(t, tcp.Config{SndBuf: 1 << 20, NotsentLowat: 1000})
 	c := j.c[0]
@@ -90,6 +96,7 @@ func TestNotsentLowatHoldsWritersBack(t *testing.T) {
 
 // A peer that sends single bytes must not make us keep a block for each.
 func TestTinySegmentsAreKeptTogether(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000"})
 	p.handshake()
@@ -125,6 +132,7 @@ func TestTinySegmentsAreKeptTogether(t *testing.T) {
 }
 
 func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{})
 	other := p.flow
@@ -143,6 +151,7 @@ func TestKeysAndFlowsGiveDifferentNumbers(t *testing.T) {
 
 // Nor must one that sends them out of order.
 func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
+	leak.Check(t)
 	t.Parallel()
 	p := newPlayer(t, &scenario{open: "mss 1000,sackOK"})
 	p.handshake()
@@ -156,5 +165,28 @@ func TestTinySegmentsOutOfOrderAreBounded(t *testing.T) {
 	}
 	if p.h.TCPOFOQueue > 1000 || p.h.TCPOFODrop == 0 {
 		t.Errorf("%d single bytes out of order were kept, %d dropped", p.h.TCPOFOQueue, p.h.TCPOFODrop)
+	}
+}
+
+// A writer that has waited for the host's lock tells a time that is over.
+func TestALateCallDoesNotTurnTimeBack(t *testing.T) {
+	leak.Check(t)
+	t.Parallel()
+	j := join(t, tcp.Config{NoDelay: true})
+	c, h := j.c[0], j.h[0]
+	for _, after := range []tcp.Time{10 * tcp.Millisecond, 3 * tcp.Millisecond, 11 * tcp.Millisecond} {
+		if _, err := c.Write(j.now+after, []byte("x"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stamps []uint32
+	for _, s := range h.Out {
+		stamps = append(stamps, s.Options.TSVal-h.Out[0].Options.TSVal)
+	}
+	if want := []uint32{0, 0, 1}; !slices.Equal(stamps, want) {
+		t.Errorf("timestamps are %d ms from the first, want %d", stamps, want)
+	}
+	if info := c.Info(j.now); info.LastDataSent != 0 {
+		t.Errorf("data was last sent %v ago", info.LastDataSent)
 	}
 }

@@ -61,7 +61,7 @@ func (c *Conn) writable() error {
 // is full, or when the handshake is not done and nothing can be queued yet. What may be sent goes to
 // Host.Out. An error of the connection comes once; EPIPE after the end.
 func (c *Conn) Write(now Time, p []byte, flags WriteFlags) (int, error) {
-	c.h.now = now
+	c.h.at(now)
 	if err := c.writable(); err != nil {
 		return 0, err
 	}
@@ -98,7 +98,7 @@ func (c *Conn) Write(now Time, p []byte, flags WriteFlags) (int, error) {
 // Push is Write for payload that is in a block already: it takes over the reference. It
 // takes all or, without room for any, nothing; so ask Room first.
 func (c *Conn) Push(now Time, s packet.Slice, flags WriteFlags) (bool, error) {
-	c.h.now = now
+	c.h.at(now)
 	if err := c.writable(); err != nil {
 		return false, err
 	}
@@ -152,7 +152,7 @@ func (c *Conn) unsent() int { return max(c.writeSeq.Diff(c.sndNxt), 0) }
 
 // SetNoDelay is TCP_NODELAY: turned on, it sends what was held back.
 func (c *Conn) SetNoDelay(now Time, on bool) {
-	c.h.now = now
+	c.h.at(now)
 	if c.cfg.NoDelay = on; on {
 		c.nagleOff = true
 		c.pushPending()
@@ -162,7 +162,7 @@ func (c *Conn) SetNoDelay(now Time, on bool) {
 
 // SetCork is TCP_CORK: turned off, it sends what was held back.
 func (c *Conn) SetCork(now Time, on bool) {
-	c.h.now = now
+	c.h.at(now)
 	if c.cfg.Cork = on; !on {
 		c.nagleOff = c.cfg.NoDelay
 		c.pushPending()

@@ -187,7 +187,10 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	conn.Opt.PassCred, conn.Opt.PassSec = l.Opt.PassCred, l.Opt.PassSec
+	if l.Opt.PassCred || l.Opt.PassSec {
+		o := conn.OwnOptions()
+		o.PassCred, o.PassSec = l.Opt.PassCred, l.Opt.PassSec
+	}
 	conn.name, conn.embryo = l.name, true
 	conn.join(s)
 	s.peerCred = l.peerCred
@@ -220,10 +223,13 @@ func (s *Socket) connectDatagram(sa sockeye.Sockaddr) error {
 	s.peer = other
 	s.state = closed
 	if other != nil {
-		s.state = established
+		s.state, other.state = established, established
 	}
 	if old != nil && old != other {
 		s.disconnected(old)
+		if old.peer == nil {
+			old.state = closed
+		}
 	}
 	s.WakeAll()
 	return nil
@@ -267,9 +273,9 @@ func (s *Socket) Shutdown(how sockeye.How) error {
 	return nil
 }
 
-// unread tells whether there is a message that nobody read. An empty one in front, such as the
+// leavesData tells whether there is a message that nobody read. An empty one in front, such as the
 // place of an urgent byte, is none.
-func (s *Socket) unread() bool {
+func (s *Socket) leavesData() bool {
 	return len(s.queue) > 1 || len(s.queue) == 1 && len(s.queue[0].rest()) > 0
 }
 
@@ -282,7 +288,7 @@ func (s *Socket) Release() {
 	if p := s.peer; p != nil {
 		if s.connectionOriented() {
 			p.Shut = sock.RcvShutdown | sock.SendShutdown
-			if s.unread() || s.embryo {
+			if s.leavesData() || s.embryo {
 				p.Err = syscall.ECONNRESET
 			}
 		}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// insideName is what this program is called (argv[0]) when it is about to become the program of sockeye
+// run, in namespaces of its own. Its first argument is a plan.
+const insideName = "sockeye-inside"
+
+// A plan is what the network of the program looks like.
+type plan struct {
+	Path     string // of the program
+	Device   string
+	MTU      int
+	Addrs    []netip.Prefix
+	Gateways []netip.Addr
+	Resolv   string // /etc/resolv.conf; "": the machine's
+}
+
+// setupSocket is the descriptor by which both sides talk until the program runs: a socket of
+// SOCK_SEQPACKET. From inside comes the TUN device's descriptor, or the text of an error; then, from outside,
+// one byte. It is closed when the program has begun.
+const setupSocket = 3
+
+// inside sets up the namespaces that this process was started in and becomes the program. It
+// returns only if that fails.
+func inside(args []string) {
+	runtime.LockOSThread()
+	unix.CloseOnExec(setupSocket)
+	err := becomeProgram(args)
+	unix.Sendto(setupSocket, []byte(err.Error()), unix.MSG_NOSIGNAL, nil)
+	os.Exit(statusNetwork)
+}
+
+// becomeProgram gives the error that keeps it from that.
+func becomeProgram(args []string) error {
+	var p plan
+	if len(args) < 2 {
+		return errors.New("there is no plan, or no program")
+	}
+	if err := json.Unmarshal([]byte(args[0]), &p); err != nil {
+		return err
+	}
+	tun, err := p.network()
+	if err != nil {
+		return err
+	}
+	if err := p.names(); err != nil {
+		return err
+	}
+	if err := unix.Sendmsg(setupSocket, []byte{0}, unix.UnixRights(tun), nil, 0); err != nil {
+		return err
+	}
+	unix.Close(tun)
+	var ready [1]byte
+	if n, _, err := unix.Recvfrom(setupSocket, ready[:], 0); n != 1 {
+		return fmt.Errorf("the gateway did not come up: %w", err)
+	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	signal.Reset(syscall.SIGPIPE) // which this command ignores, and a program would inherit
+	return notStarted{p.Path, syscall.Exec(p.Path, args[1:], os.Environ())}
+}
+
+// notStarted is the error of a program that the system does not start.
+type notStarted struct {
+	path string
+	err  error
+}
+
+func (e notStarted) Error() string { return e.path + ": " + e.err.Error() }
+
+// network makes the TUN device, with addresses and routes, and turns the loopback on.
+func (p *plan) network() (tun int, err error) {
+	if tun, err = openDevice(p.Device); err != nil {
+		return 0, err
+	}
+	n, err := openNetlink()
+	if err != nil {
+		return 0, err
+	}
+	defer n.close()
+	device, err := net.InterfaceByName(p.Device)
+	if err != nil {
+		return 0, err
+	}
+	loopback, err := net.InterfaceByName("lo")
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(n.up(loopback), setMTU(p.Device, p.MTU), n.up(device)); err != nil {
+		return 0, err
+	}
+	_, noIPv6 := os.Stat("/proc/net/if_inet6")
+	for i, a := range p.Addrs {
+		if a.Addr().Is6() && noIPv6 != nil {
+			continue
+		}
+		if err := errors.Join(n.address(device, a), n.defaultRoute(device, p.Gateways[i])); err != nil {
+			return 0, err
+		}
+	}
+	// What a program may do on a network of its own, it may do here; where /proc/sys can't be written to, it
+	// does without.
+	os.WriteFile("/proc/sys/net/ipv4/ping_group_range", fmt.Appendf(nil, "%d %d", os.Getgid(), os.Getgid()), 0)
+	os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
+	return tun, nil
+}
+
+// openDevice makes a TUN device, as link.AdoptTUN wants it.
+func openDevice(name string) (int, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	switch {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return 0, fmt.Errorf("/dev/net/tun: %w: an administrator can let users open it: chmod 666 /dev/net/tun", err)
+	case err != nil:
+		return 0, fmt.Errorf("/dev/net/tun: %w: the kernel has no TUN devices; an administrator can load them: modprobe tun", err)
+	}
+	req, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0, err
+	}
+	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
+		return 0, fmt.Errorf("TUNSETIFF %s: %w", name, err)
+	}
+	return fd, nil
+}
+
+func setMTU(device string, mtu int) error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(s)
+	req, err := unix.NewIfreq(device)
+	if err != nil {
+		return err
+	}
+	req.SetUint32(uint32(mtu))
+	if err := unix.IoctlIfreq(s, unix.SIOCSIFMTU, req); err != nil {
+		return fmt.Errorf("MTU %d: %w", mtu, err)
+	}
+	return nil
+}
+
+// names puts another file in the place of /etc/resolv.conf, in this mount namespace alone.
+func (p *plan) names() error {
+	if p.Resolv == "" {
+		return nil
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("mount /: %w", err)
+	}
+	f, err := os.CreateTemp("", "resolv.conf")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // what is mounted stays
+	_, err = f.WriteString(p.Resolv)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	if err := unix.Mount(f.Name(), "/etc/resolv.conf", "", unix.MS_BIND, ""); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("mount /etc/resolv.conf: %w", err)
+	}
+	return nil
+}
+
+// neededCapabilities are those that setting up takes, of a user who has them in the new namespace alone.
+var neededCapabilities = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN}
+
+// dropCapabilities takes them away again, unless the user is root, whose program has all of them anyway.
+func dropCapabilities() error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("PR_CAP_AMBIENT_CLEAR_ALL: %w", err)
+	}
+	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&h, &none[0]); err != nil {
+		return fmt.Errorf("capset: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A netlink is a socket of rtnetlink(7), by which the calling thread's network namespace is set up: the
+// machine may have no ip(8).
+type netlink struct{ fd int }
+
+func openNetlink() (netlink, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return netlink{}, fmt.Errorf("socket(AF_NETLINK): %w", err)
+	}
+	return netlink{fd}, nil
+}
+
+func (n netlink) close() { unix.Close(n.fd) }
+
+// request sends one request, whose body is a fixed part and attributes, and waits for its answer.
+func (n netlink) request(typ, flags uint16, fixed any, attributes ...[]byte) error {
+	var body bytes.Buffer
+	if err := binary.Write(&body, binary.NativeEndian, fixed); err != nil {
+		return err
+	}
+	for _, a := range attributes {
+		body.Write(a)
+	}
+	var b bytes.Buffer
+	h := unix.NlMsghdr{
+		Len: uint32(unix.SizeofNlMsghdr + body.Len()), Type: typ, Flags: unix.NLM_F_REQUEST | unix.NLM_F_ACK | flags, Seq: 1,
+	}
+	if err := binary.Write(&b, binary.NativeEndian, h); err != nil {
+		return err
+	}
+	b.Write(body.Bytes())
+	if err := unix.Sendto(n.fd, b.Bytes(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	answer := make([]byte, 4096)
+	size, _, err := unix.Recvfrom(n.fd, answer, 0)
+	if err != nil {
+		return err
+	}
+	if size < unix.SizeofNlMsghdr+4 {
+		return fmt.Errorf("rtnetlink answered with %d bytes", size)
+	}
+	if errno := int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:])); errno != 0 {
+		return syscall.Errno(-errno)
+	}
+	return nil
+}
+
+// attribute is a struct rtattr with its value, padded.
+func attribute(typ uint16, value []byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(unix.SizeofRtAttr+len(value)))
+	b = append(binary.NativeEndian.AppendUint16(b, typ), value...)
+	return append(b, make([]byte, (4-len(b)%4)%4)...)
+}
+
+func attribute32(typ uint16, v uint32) []byte {
+	return attribute(typ, binary.NativeEndian.AppendUint32(nil, v))
+}
+
+// up turns an interface on.
+func (n netlink) up(device *net.Interface) error {
+	return n.request(unix.RTM_NEWLINK, 0, unix.IfInfomsg{Index: int32(device.Index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
+}
+
+// address gives an interface an address, which is its own at once: nobody else on the link has it.
+func (n netlink) address(device *net.Interface, a netip.Prefix) error {
+	ip := a.Addr().AsSlice()
+	m := unix.IfAddrmsg{Family: family(a.Addr()), Prefixlen: uint8(a.Bits()), Index: uint32(device.Index)}
+	if a.Addr().Is6() {
+		m.Flags = unix.IFA_F_NODAD
+	}
+	err := n.request(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, m, attribute(unix.IFA_LOCAL, ip), attribute(unix.IFA_ADDRESS, ip))
+	if err != nil {
+		return fmt.Errorf("the address %v: %w", a, err)
+	}
+	return nil
+}
+
+// defaultRoute leads everything of the gateway's family to it.
+func (n netlink) defaultRoute(device *net.Interface, gateway netip.Addr) error {
+	err := n.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, unix.RtMsg{
+		Family: family(gateway), Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_BOOT, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
+	}, attribute(unix.RTA_GATEWAY, gateway.AsSlice()), attribute32(unix.RTA_OIF, uint32(device.Index)))
+	if err != nil {
+		return fmt.Errorf("the route by %v: %w", gateway, err)
+	}
+	return nil
+}
+
+func family(ip netip.Addr) uint8 {
+	if ip.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"sockeye"
+	timing "sockeye/event"
+	"sockeye/gateway"
+	"sockeye/link"
+)
+
+// A network is the program's, and what is at its other end.
+type network struct {
+	a         *app
+	plan      plan
+	config    gateway.Config
+	down, up  link.Faults
+	capture   string
+	published []publication
+
+	loop    *timing.Loop
+	gateway *gateway.Gateway
+	file    *os.File // of the capture
+	writer  *bufio.Writer
+	packets *link.Pcapng
+}
+
+// open brings up the gateway at the other end of the device.
+func (n *network) open(tun int) error {
+	n.loop = timing.New()
+	device, err := link.AdoptTUN(n.loop, tun, n.plan.MTU)
+	if err != nil {
+		return err
+	}
+	port := link.Port(device)
+	if n.capture != "" {
+		if n.file, err = os.Create(n.capture); err != nil {
+			port.Close()
+			return err
+		}
+		n.writer = bufio.NewWriterSize(n.file, 1<<20)
+		n.packets = link.NewPcapng(n.writer, time.Now())
+		port = link.Capture(n.loop, port, n.packets, link.CaptureOptions{Name: n.plan.Device})
+	}
+	if none := (link.Faults{}); n.down != none || n.up != none {
+		faulty, err := link.Impair(n.loop, port, link.Impairment{Out: n.down, In: n.up, Seed: uint64(time.Now().UnixNano())})
+		if err != nil {
+			port.Close()
+			return err
+		}
+		port = faulty
+	}
+	if n.a.verbose {
+		n.config.Log = n.tell
+	}
+	n.config.Seed = uint64(time.Now().UnixNano())
+	if n.gateway, err = gateway.New(n.loop, port, n.config); err != nil {
+		return err
+	}
+	for _, p := range n.published {
+		s, err := p.listen(context.Background(), n.a.host)
+		if err != nil {
+			return failure{"publish " + p.at.String(), err}
+		}
+		at, err := s.Getsockname()
+		if err != nil {
+			return err
+		}
+		n.gateway.Publish(s, netip.AddrPortFrom(insideAddrs[0].Addr(), p.inside))
+		if n.a.verbose || p.at.Port() == 0 {
+			n.a.console.event(event{Event: "listening", Address: scheme(p.typ) + at.String()})
+		}
+	}
+	return nil
+}
+
+func scheme(t sockeye.Type) string {
+	if t == sockeye.SOCK_DGRAM {
+		return "udp://"
+	}
+	return "tcp://"
+}
+
+// close ends everything, and writes what is left of the capture.
+func (n *network) close() error {
+	if n.gateway != nil {
+		n.gateway.Close()
+	}
+	if n.loop != nil {
+		n.loop.Close()
+	}
+	if n.file == nil {
+		return nil
+	}
+	err := n.packets.Err()
+	if err == nil {
+		err = n.writer.Flush()
+	}
+	if e := n.file.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.capture, err)
+	}
+	return nil
+}
+
+// tell tells of a connection or flow, and of what went wrong.
+func (n *network) tell(e gateway.Event) {
+	ev := event{Event: "closed", Peer: e.Protocol + "://" + e.From.String(), Target: e.Protocol + "://" + e.To.String()}
+	switch {
+	case e.Opened:
+		ev.Event = "accepted"
+	case e.Err != nil && e.Sent == 0 && e.Received == 0:
+		ev.Event = "failed"
+	default:
+		ev.Received, ev.Sent = &e.Sent, &e.Received // the peer's
+	}
+	if e.Err != nil {
+		ev.Error = explain(e.Err)
+		if ev.Event == "failed" {
+			ev.Error = ev.Target + ": " + ev.Error
+		}
+	}
+	n.a.console.event(ev)
+}
