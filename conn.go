@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unique"
 )
 
 // NewConn makes a net.Conn of a connected socket, or of a datagram socket that
@@ -29,7 +30,7 @@ func NewConn(s *Socket) (net.Conn, error) {
 // there is none.
 func newConn(s *Socket, n network, remote Sockaddr) net.Conn {
 	local, _ := s.Getsockname()
-	c := conn{s: s, n: n, connected: !remote.IsZero()}
+	c := conn{s: s, n: unique.Make(n), connected: !remote.IsZero()}
 	if n.kind == "unix" {
 		c.names = &[2]net.Addr{n.netAddr(local), n.netAddr(remote)}
 	} else {
@@ -41,7 +42,8 @@ func newConn(s *Socket, n network, remote Sockaddr) net.Conn {
 	case "udp":
 		return &UDPConn{c}
 	case "ip":
-		c.n.name, _, _ = strings.Cut(n.name, ":") // in errors, as package net has it
+		n.name, _, _ = strings.Cut(n.name, ":") // in errors, as package net has it
+		c.n = unique.Make(n)
 		return &IPConn{c}
 	}
 	if n.typ == SOCK_SEQPACKET {
@@ -55,7 +57,7 @@ func newConn(s *Socket, n network, remote Sockaddr) net.Conn {
 // A conn is what all connections have.
 type conn struct {
 	s             *Socket
-	n             network
+	n             unique.Handle[network]
 	connected     bool
 	local, remote end
 	names         *[2]net.Addr // of a unix socket: local and remote
@@ -74,7 +76,7 @@ func endOf(sa Sockaddr) end {
 	return end{ip: sa.ip, scope: sa.scopeID, port: sa.port, family: sa.family}
 }
 
-func (e end) netAddr(n *network) net.Addr {
+func (e end) netAddr(n network) net.Addr {
 	return n.netAddr(Sockaddr{family: e.family, port: e.port, scopeID: e.scope, ip: e.ip})
 }
 
@@ -87,7 +89,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	switch {
 	case err != nil:
 		return n, c.failed("read", "read", err)
-	case n == 0 && c.n.typ == SOCK_STREAM:
+	case n == 0 && c.network().typ == SOCK_STREAM:
 		return 0, io.EOF
 	}
 	return n, nil
@@ -97,7 +99,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // why not all.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.s.Send(p, 0)
-	if err == nil && n < len(p) && c.n.typ == SOCK_STREAM {
+	if err == nil && n < len(p) && c.network().typ == SOCK_STREAM {
 		err = syscall.EAGAIN // SO_SNDTIMEO
 	}
 	return n, c.failed("write", "write", err)
@@ -106,12 +108,14 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close closes the socket and wakes whoever waits on it.
 func (c *conn) Close() error { return c.failed("close", "close", c.s.Close()) }
 
+func (c *conn) network() network { return c.n.Value() }
+
 // LocalAddr is the address of this side.
 func (c *conn) LocalAddr() net.Addr {
 	if c.names != nil {
 		return c.names[0]
 	}
-	return c.local.netAddr(&c.n)
+	return c.local.netAddr(c.network())
 }
 
 // RemoteAddr is the address of the peer; nil where there is none.
@@ -119,7 +123,7 @@ func (c *conn) RemoteAddr() net.Addr {
 	if c.names != nil {
 		return c.names[1]
 	}
-	return c.remote.netAddr(&c.n)
+	return c.remote.netAddr(c.network())
 }
 
 // Socket is the socket below, with all of its calls. It shares the deadlines.
@@ -160,7 +164,7 @@ func (c *conn) opError(op, call string, to net.Addr, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &net.OpError{Op: op, Net: c.n.name, Source: c.LocalAddr(), Addr: to, Err: cause(call, err)}
+	return &net.OpError{Op: op, Net: c.network().name, Source: c.LocalAddr(), Addr: to, Err: cause(call, err)}
 }
 
 // setError is the error of an option or a deadline.
@@ -168,7 +172,7 @@ func (c *conn) setError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &net.OpError{Op: "set", Net: c.n.name, Addr: c.LocalAddr(), Err: cause("setsockopt", err)}
+	return &net.OpError{Op: "set", Net: c.network().name, Addr: c.LocalAddr(), Err: cause("setsockopt", err)}
 }
 
 // cause is what package net has inside a *net.OpError: net.ErrClosed, an

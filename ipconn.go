@@ -44,7 +44,7 @@ func (c *IPConn) ReadMsgIP(p, oob []byte) (n, oobn, flags int, addr *net.IPAddr,
 }
 
 func (c *IPConn) sender(sa Sockaddr) *net.IPAddr {
-	a, _ := c.n.netAddr(sa).(*net.IPAddr)
+	a, _ := c.network().netAddr(sa).(*net.IPAddr)
 	return a
 }
 
@@ -52,7 +52,7 @@ func (c *IPConn) sender(sa Sockaddr) *net.IPAddr {
 func (c *IPConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.IPAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.network().name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToIP(p, to)
 }
@@ -73,7 +73,7 @@ func (c *IPConn) WriteMsgIP(p, oob []byte, addr *net.IPAddr) (n, oobn int, err e
 	if c.connected || addr == nil {
 		return 0, 0, c.misaddressed(ipAddr(addr))
 	}
-	to, err := c.s.c.host.sockaddr(c.n.family, addr)
+	to, err := c.s.c.host.sockaddr(c.network().family, addr)
 	if err == nil {
 		n, err = c.sendmsg(p, oob, to)
 	}

@@ -10,7 +10,7 @@ import (
 // netAddr is an address as package net has it: a *net.TCPAddr, *net.UDPAddr,
 // *net.IPAddr or *net.UnixAddr; nil for the zero Sockaddr. A zone is the
 // interface's index in decimal.
-func (n *network) netAddr(sa Sockaddr) net.Addr {
+func (n network) netAddr(sa Sockaddr) net.Addr {
 	if sa.IsZero() {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (n *network) netAddr(sa Sockaddr) net.Addr {
 
 // unixAddr writes the NUL byte of an abstract name as "@", and an unnamed
 // address as "@" too, as package net does.
-func (n *network) unixAddr(sa Sockaddr) *net.UnixAddr {
+func (n network) unixAddr(sa Sockaddr) *net.UnixAddr {
 	name := sa.Path()
 	if name == "" || name[0] == 0 {
 		name = "@" + strings.TrimPrefix(name, "\x00")

@@ -59,7 +59,7 @@ func (c *conn) misaddressed(to net.Addr) error {
 
 // sendto sends a datagram to an address of IP.
 func (c *conn) sendto(p []byte, ap netip.AddrPort) (int, error) {
-	to, err := c.s.c.host.inetSockaddr(c.n.family, ap)
+	to, err := c.s.c.host.inetSockaddr(c.network().family, ap)
 	if err != nil {
 		return 0, err
 	}
@@ -133,7 +133,7 @@ func (c *UDPConn) ReadMsgUDPAddrPort(p, oob []byte) (n, oobn, flags int, addr ne
 func (c *UDPConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UDPAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.network().name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToUDP(p, to)
 }
@@ -180,7 +180,7 @@ func (c *UDPConn) WriteMsgUDPAddrPort(p, oob []byte, addr netip.AddrPort) (n, oo
 func (c *UDPConn) writeMsg(p, oob []byte, ap netip.AddrPort) (n, oobn int, err error) {
 	var to Sockaddr
 	if !c.connected {
-		if to, err = c.s.c.host.inetSockaddr(c.n.family, ap); err != nil {
+		if to, err = c.s.c.host.inetSockaddr(c.network().family, ap); err != nil {
 			return 0, 0, c.opError("write", "sendmsg", errorAddr(ap), err)
 		}
 	}

@@ -30,11 +30,11 @@ type core struct {
 	closed   atomic.Bool
 	shutRead atomic.Bool // Shutdown was called for reading
 	nonblock atomic.Bool
+	typ      atomic.Int32    // SO_TYPE once known
 	deadline [2]atomic.Int64 // by Direction; since epoch, 0: none
 	timeout  [2]atomic.Int64 // SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0: none, or atOnce
 	rcvlowat atomic.Int64    // SO_RCVLOWAT, 0: as it was, which is 1
 	family   atomic.Int32    // SO_DOMAIN once known
-	typ      atomic.Int32    // SO_TYPE once known
 
 	mu   sync.Mutex
 	peer Sockaddr // where Connect or Accept led

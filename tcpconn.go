@@ -141,7 +141,7 @@ func streamOf(v any) (*Socket, bool) {
 	case *TCPConn:
 		return v.s, true
 	case *UnixConn:
-		return v.s, v.n.typ == SOCK_STREAM
+		return v.s, v.network().typ == SOCK_STREAM
 	case *Socket:
 		return v, v.c.socktype() == SOCK_STREAM
 	}

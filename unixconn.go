@@ -15,7 +15,7 @@ type UnixConn struct{ conn }
 // into p of a datagram or record is lost. io.EOF is the peer's end; an empty
 // datagram or record is 0 and no error.
 func (c *UnixConn) Read(p []byte) (int, error) {
-	if c.n.typ != SOCK_SEQPACKET {
+	if c.network().typ != SOCK_SEQPACKET {
 		return c.conn.Read(p)
 	}
 	m := newMsg(p, nil)
@@ -55,14 +55,14 @@ func (c *UnixConn) ReadFromUnix(p []byte) (int, *net.UnixAddr, error) {
 	if from.Path() == "" {
 		return n, nil, nil
 	}
-	return n, c.n.unixAddr(from), nil
+	return n, c.network().unixAddr(from), nil
 }
 
 // WriteTo sends a datagram to a *net.UnixAddr.
 func (c *UnixConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UnixAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.network().name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToUnix(p, to)
 }
@@ -74,8 +74,8 @@ func (c *UnixConn) WriteToUnix(p []byte, addr *net.UnixAddr) (int, error) {
 		return 0, c.misaddressed(nil)
 	case c.connected:
 		return 0, c.misaddressed(addr)
-	case addr.Net != c.n.name:
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EAFNOSUPPORT}
+	case addr.Net != c.network().name:
+		return 0, &net.OpError{Op: "write", Net: c.network().name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EAFNOSUPPORT}
 	}
 	n, err := c.s.Sendto(p, 0, unixSockaddr(addr.Name))
 	return n, c.opError("write", "sendto", addr, err)

@@ -70,6 +70,14 @@ func becomeProgram(args []string) error {
 	if err := dropCapabilities(); err != nil {
 		return err
 	}
+	// It is the thread's, and this may be another than the process began with. Who has died before is told by
+	// the socket.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("PR_SET_PDEATHSIG: %w", err)
+	}
+	if n, _, err := unix.Recvfrom(setupSocket, ready[:], unix.MSG_DONTWAIT); n == 0 && err == nil {
+		return errors.New("the gateway has gone")
+	}
 	signal.Reset(syscall.SIGPIPE) // which this command ignores, and a program would inherit
 	return notStarted{p.Path, syscall.Exec(p.Path, args[1:], os.Environ())}
 }
@@ -87,11 +95,16 @@ func (p *plan) network() (tun int, err error) {
 	if tun, err = openDevice(p.Device); err != nil {
 		return 0, err
 	}
-	n, err := openNetlink()
+	n, err := openNetlink(0)
 	if err != nil {
 		return 0, err
 	}
 	defer n.close()
+	changes, err := openNetlink(unix.RTMGRP_IPV6_ROUTE)
+	if err != nil {
+		return 0, err
+	}
+	defer changes.close()
 	device, err := net.InterfaceByName(p.Device)
 	if err != nil {
 		return 0, err
@@ -108,7 +121,14 @@ func (p *plan) network() (tun int, err error) {
 		if a.Addr().Is6() && noIPv6 != nil {
 			continue
 		}
-		if err := errors.Join(n.address(device, a), n.defaultRoute(device, p.Gateways[i])); err != nil {
+		err := n.address(device, a)
+		if err == nil && a.Addr().Is6() {
+			err = changes.awaitAddress(a.Addr())
+		}
+		if err == nil {
+			err = n.defaultRoute(device, p.Gateways[i])
+		}
+		if err != nil {
 			return 0, err
 		}
 	}

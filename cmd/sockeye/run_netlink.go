@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,10 +16,15 @@ import (
 // machine may have no ip(8).
 type netlink struct{ fd int }
 
-func openNetlink() (netlink, error) {
+// openNetlink opens a socket that is told of changes in the groups (RTMGRP_).
+func openNetlink(groups uint32) (netlink, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return netlink{}, fmt.Errorf("socket(AF_NETLINK): %w", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
+		unix.Close(fd)
+		return netlink{}, fmt.Errorf("bind(AF_NETLINK): %w", err)
 	}
 	return netlink{fd}, nil
 }
@@ -87,6 +93,47 @@ func (n netlink) address(device *net.Interface, a netip.Prefix) error {
 		return fmt.Errorf("the address %v: %w", a, err)
 	}
 	return nil
+}
+
+// addressPatience is how long the kernel may take to begin to use an address.
+const addressPatience = 10 * time.Second
+
+// awaitAddress waits until the kernel takes packets for an IPv6 address of the machine's own: it says so,
+// in the group RTMGRP_IPV6_ROUTE, some time after it has agreed to have it (addrconf_dad_work).
+func (n netlink) awaitAddress(ip netip.Addr) error {
+	patience := unix.NsecToTimeval(addressPatience.Nanoseconds())
+	if err := unix.SetsockoptTimeval(n.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience); err != nil {
+		return err
+	}
+	buf := make([]byte, 64<<10)
+	for {
+		size, _, err := unix.Recvfrom(n.fd, buf, 0)
+		if err == unix.EINTR { // as with any timeout: Go's scheduler sends signals
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for the address %v: %w", ip, err)
+		}
+		messages, err := syscall.ParseNetlinkMessage(buf[:size])
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			const typeAt = 7 // rtm_type
+			if m.Header.Type != unix.RTM_NEWROUTE || len(m.Data) < unix.SizeofRtMsg || m.Data[typeAt] != unix.RTN_LOCAL {
+				continue
+			}
+			attributes, err := syscall.ParseNetlinkRouteAttr(&m)
+			if err != nil {
+				return err
+			}
+			for _, a := range attributes {
+				if a.Attr.Type == unix.RTA_DST && bytes.Equal(a.Value, ip.AsSlice()) {
+					return nil
+				}
+			}
+		}
+	}
 }
 
 // defaultRoute leads everything of the gateway's family to it.

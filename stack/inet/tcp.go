@@ -14,15 +14,14 @@ import (
 // name, options and waits around it.
 type TCP struct {
 	base
-	conn   *tcp.Conn   // of the last connection; nil: there was none
-	cfg    *tcp.Config // its options, or those of the next
-	queue  *acceptQueue
-	screen func(*Call) // nil: the listener answers by itself
-	hold   *hold       // on claim.port
-	opt    *tcpOptions
-	timer  event.Event
-	armed  tcp.Time // what timer is set to; 0: nothing
-	stamp  int64    // when data last came, in Unix nanoseconds, if anybody asked
+	conn  *tcp.Conn   // of the last connection; nil: there was none
+	cfg   *tcp.Config // its options, or those of the next
+	queue *acceptQueue
+	hold  *hold // on claim.port
+	opt   *tcpOptions
+	timer event.Event
+	armed tcp.Time // what timer is set to; 0: nothing
+	stamp int64    // when data last came, in Unix nanoseconds, if anybody asked
 
 	zone      int32  // of flow
 	stale     int32  // what SIOCOUTQ tells of a connection that AF_UNSPEC ended

@@ -27,7 +27,7 @@ func (t *TCP) Screen(f func(*Call)) error {
 	if t.queue == nil {
 		return syscall.EINVAL
 	}
-	t.screen = f
+	t.queue.screen = f
 	return nil
 }
 
@@ -41,7 +41,7 @@ func (t *TCP) ask(f flow, h *header, g *tcp.Segment) {
 	}
 	q.calls[c] = struct{}{}
 	t.stack.tcp.flows[f] = c
-	t.screen(c)
+	q.screen(c)
 }
 
 // keep notes a SYN, without data: that will be sent again.

@@ -48,8 +48,8 @@ type segmentTaker interface {
 // one local address together.
 type hold struct {
 	claim  *claim
-	refs   int  // connections; 0: this is a socket's own
-	dialed bool // by connect alone: others may connect from the port as well
+	refs   int32 // connections; 0: this is a socket's own
+	dialed bool  // by connect alone: others may connect from the port as well
 }
 
 // A sharedHold is one with the claim that it stands for.

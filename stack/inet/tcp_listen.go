@@ -16,6 +16,7 @@ type acceptQueue struct {
 	most   int // backlog
 	halves map[*half]struct{}
 	calls  map[*Call]struct{}
+	screen func(*Call) // nil: the listener answers by itself
 	ready  []*TCP
 
 	cookies  bool // have been sent, and
@@ -156,7 +157,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 		host.Overflow(now, g, false)
 		return
 	}
-	if t.screen != nil {
+	if q.screen != nil {
 		t.ask(f, h, g)
 		return
 	}

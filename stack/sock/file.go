@@ -38,7 +38,7 @@ type File interface {
 type Descriptor struct {
 	file   File
 	base   *Socket
-	fd     int
+	fd     int32
 	closed atomic.Bool
 }
 
@@ -54,7 +54,7 @@ func Open(f File) (*Descriptor, error) {
 		return nil, syscall.EMFILE
 	}
 	s.Hold()
-	d := &Descriptor{file: f, base: s, fd: fd}
+	d := &Descriptor{file: f, base: s, fd: int32(fd)}
 	s.Host.setDescriptor(fd, d)
 	return d, nil
 }
@@ -63,7 +63,7 @@ func Open(f File) (*Descriptor, error) {
 func (d *Descriptor) File() File { return d.file }
 
 // Descriptor is the number.
-func (d *Descriptor) Descriptor() int { return d.fd }
+func (d *Descriptor) Descriptor() int { return int(d.fd) }
 
 // enter locks the host for a call; false: the descriptor is closed, and the
 // host not locked.
@@ -97,7 +97,7 @@ func (d *Descriptor) Close() error {
 
 func (d *Descriptor) close() {
 	d.closed.Store(true)
-	d.base.Host.setDescriptor(d.fd, nil)
+	d.base.Host.setDescriptor(int(d.fd), nil)
 	if d.base.Host.Later() {
 		d.base.Host.Post(d.file, "", (*closing)(d))
 		return

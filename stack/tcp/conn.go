@@ -101,10 +101,19 @@ type Conn struct {
 // An errno is a syscall.Errno in less memory.
 type errno uint16
 
-// An aside is what a connection needs at its very beginning or end only.
+// An aside is what a connection needs at its very beginning or end only, or when it has sent much.
 type aside struct {
 	fastOpen *fastOpen
 	timeWait *TimeWait
+	cubic    *cubicState // nil: as at the beginning
+}
+
+// needAside gives it to be changed.
+func (c *Conn) needAside() *aside {
+	if c.aside == nil {
+		c.aside = new(aside)
+	}
+	return c.aside
 }
 
 type connFlags uint32

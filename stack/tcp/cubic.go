@@ -28,12 +28,12 @@ var cubic = congestion{
 	acked:    cubicAcked,
 	lost:     (*Conn).resetCubic,
 	undone: func(c *Conn) {
-		if c.cubic != nil {
-			c.cubic.epochAt = 0
+		if q := c.cubic(); q != nil {
+			q.epochAt = 0
 		}
 	},
 	restart: func(c *Conn, idle Time) { // time without sending is not on the curve (section 5.8)
-		if q := c.cubic; q != nil && q.epochAt != 0 && idle > 0 {
+		if q := c.cubic(); q != nil && q.epochAt != 0 && idle > 0 {
 			q.epochAt = min(q.epochAt+idle, c.h.now)
 		}
 	},
@@ -42,17 +42,26 @@ var cubic = congestion{
 // resetCubic makes the state as it was at the beginning.
 func (c *Conn) resetCubic() {
 	c.leastRTT = 0
-	if c.cubic != nil {
-		*c.cubic = cubicState{}
+	if q := c.cubic(); q != nil {
+		*q = cubicState{}
 	}
+}
+
+// cubic is the state; nil: as it was at the beginning.
+func (c *Conn) cubic() *cubicState {
+	if c.aside == nil {
+		return nil
+	}
+	return c.aside.cubic
 }
 
 // needCubic gives the state to be changed.
 func (c *Conn) needCubic() *cubicState {
-	if c.cubic == nil {
-		c.cubic = new(cubicState)
+	a := c.needAside()
+	if a.cubic == nil {
+		a.cubic = new(cubicState)
 	}
-	return c.cubic
+	return a.cubic
 }
 
 // cubicSsthresh is the multiplicative decrease (section 4.6), with fast convergence (section 4.7).
@@ -135,7 +144,7 @@ func cubicAcked(c *Conn, sentAt Time) {
 	}
 	now := c.h.now
 	rtt := max(now-sentAt, Microsecond)
-	if q := c.cubic; q != nil && q.epochAt != 0 && now-q.epochAt < Second { // just after a loss
+	if q := c.cubic(); q != nil && q.epochAt != 0 && now-q.epochAt < Second { // just after a loss
 		return
 	}
 	if c.leastRTT == 0 || rtt < c.leastRTT {

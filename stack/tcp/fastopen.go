@@ -42,7 +42,7 @@ func (c *Conn) openFast(o *ConnectOptions) {
 		return
 	}
 	f := &fastOpen{cookie: o.Cookie, ask: !o.FastOpenNoCookie}
-	c.aside = &aside{fastOpen: f}
+	c.needAside().fastOpen = f
 	if len(o.Data) == 0 {
 		return
 	}

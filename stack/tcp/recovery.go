@@ -47,8 +47,7 @@ type recovery struct {
 	deliveredCE   uint32
 	lostTotal     uint32
 	rack          rackState
-	leastRTT      Time        // for HyStart
-	cubic         *cubicState // nil: as at the beginning
+	leastRTT      Time // for HyStart
 }
 
 const infiniteSsthresh = 1<<31 - 1

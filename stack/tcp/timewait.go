@@ -29,10 +29,7 @@ func (c *Conn) timeWait(s State, d Time) {
 	}
 	tw.Deadline = c.h.now + d
 	c.h.TW++
-	if c.aside == nil {
-		c.aside = new(aside)
-	}
-	c.aside.timeWait = &tw
+	c.needAside().timeWait = &tw
 	c.done()
 	c.events |= EventTimeWait
 }
