@@ -143,6 +143,7 @@ func TestLongDatagramsAreCutAndPutTogether(t *testing.T) {
 }
 
 func TestRawSocketsSeePacketsWhole(t *testing.T) {
+	leak.Check(t)
 	a, b := pair(t, link.CableOptions{Ethernet: true})
 	const proto = 253 // which nobody speaks (RFC 3692)
 	from := must(a.Sockets().Socket(sockeye.AF_INET, sockeye.SOCK_RAW, proto))

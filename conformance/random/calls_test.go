@@ -40,7 +40,11 @@ func (g *generator) bind(v int, at address) {
 	})
 }
 
+// listen is listen(2), but for a socket of IPv6 that has tried IPv4: see connect.
 func (g *generator) listen(v, backlog int) {
+	if s := g.sockets[v]; s.kind == tcp6 && s.version == 4 {
+		return
+	}
 	g.on(v, sprintf("x.listen(s%d, %d)", v, backlog), nil, func(r *run, s *socket) string { return result(s.Listen(backlog)) })
 }
 

@@ -20,7 +20,7 @@ var options4 = map[int]option{
 		get: func(b *base) (int, error) { return b.ip.tos, nil },
 		set: func(b *base, v int) error {
 			if tos := b.trafficClass(v, b.ip.tos); tos != b.ip.tos {
-				b.ip.tos, b.Opt.Priority = tos, tosPriority[tos>>3&3]
+				b.ip.tos, b.OwnOptions().Priority = tos, tosPriority[tos>>3&3]
 			}
 			return nil
 		},
