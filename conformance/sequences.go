@@ -19,6 +19,8 @@ func sequences() []Scenario {
 			s := x.opened(ping4)
 			x.bind(s, ip4("192.0.2.1", port))
 			x.bind(s, ip4("255.255.255.255", port))
+			x.setInt(s, IP_FREEBIND, 1)
+			x.bind(s, ip4("255.255.255.255", port))
 			x.bind(s, ip4("127.0.0.1", port))
 		}},
 		{"ping4/longer than the MTU, which must not be cut", func(x *calls, _ kind) {
@@ -99,6 +101,11 @@ func sequences() []Scenario {
 			x.setInt(s, SO_BINDTOIFINDEX, 2)
 			x.sendto(s, "w", 0, ip4("0.0.0.0", port+1))
 			x.await(s, POLLIN)
+		}},
+		{"tcp6/the loopback address of another interface", func(x *calls, _ kind) {
+			c := x.opened(tcp6)
+			x.setInt(c, SO_BINDTOIFINDEX, 2)
+			x.bind(c, ip6("::1", port))
 		}},
 		{"udp6/one version of IP to the other", func(x *calls, _ kind) {
 			s := x.opened(udp6)
@@ -380,6 +387,25 @@ var tcpSequences = []script{
 		x.setInt(c, TCP_NOTSENT_LOWAT, 3)
 		x.ready(c)
 	}},
+	{"a new urgent byte, when the last one was read", func(x *calls, k kind) {
+		c, a := x.connection(k)
+		x.send(a, "ab", MSG_OOB)
+		x.awaitQuietly(c, POLLPRI)
+		x.recv(c, 9, 0)
+		x.recv(c, 1, MSG_OOB)
+		x.send(a, "cd", MSG_OOB)
+		x.await(c, POLLPRI)
+		x.recv(c, 9, 0)
+	}},
+	{"a bind ends what there was to tell of the peer", func(x *calls, k kind) {
+		c := x.opened(k)
+		x.nonblock(c)
+		x.connect(c, x.third(k))
+		x.awaitTCP(c, TCP_CLOSE)
+		x.get(c, SO_PEERNAME)
+		x.bind(c, x.server(k))
+		x.get(c, SO_PEERNAME)
+	}},
 	{"records go one by one", func(x *calls, k kind) {
 		c, a := x.connection(k)
 		x.send(a, "first", MSG_EOR|MSG_MORE)
@@ -457,113 +483,17 @@ var tcpSequences = []script{
 		x.close(c)
 		x.connect(l, to)
 	}},
+	{"IP_TOS sets SO_PRIORITY", func(x *calls, k kind) {
+		c := x.opened(k)
+		for _, tos := range []int{-1, 8, 16, 2, 0} {
+			x.setInt(c, IP_TOS, tos)
+			x.get(c, SO_PRIORITY)
+		}
+	}},
 	{"IP_OPTIONS end with the end", func(x *calls, k kind) {
 		c := x.opened(k)
 		x.setBytes(c, IP_OPTIONS, []byte{0, 1, 0, 0})
 		x.get(c, IP_OPTIONS)
-	}},
-}
-
-var udpSequences = []script{
-	{"what has begun goes on after SHUT_WR", func(x *calls, k kind) {
-		c, s := x.datagrams(k)
-		x.send(c, "ee", MSG_MORE)
-		x.shutdown(c, SHUT_WR)
-		x.send(c, "pp", 0)
-		x.await(s, POLLIN)
-		x.recv(s, 9, 0)
-		x.send(c, "qq", 0)
-	}},
-	{"what has begun goes where it began to", func(x *calls, k kind) {
-		s := x.bound(k)
-		c := x.opened(k)
-		x.sendto(c, "ee", MSG_MORE, x.server(k))
-		x.sendto(c, "pp", MSG_MORE, ip4("127.0.0.1", 9))
-		x.sendto(c, "qq", 0, loopback(k.family, 0))
-		x.await(s, POLLIN)
-		x.recv(s, 9, 0)
-	}},
-	{"MSG_OOB to IPv4", func(x *calls, k kind) {
-		s := x.opened(k)
-		x.sendto(s, "l", MSG_OOB, ip4("127.0.0.1", port))
-		x.sendto(s, "l", MSG_OOB, ip4("127.0.0.1", 0))
-		x.connect(s, loopback(k.family, port))
-		x.send(s, "l", MSG_OOB)
-	}},
-	{"an empty datagram is peeked at once", func(x *calls, k kind) {
-		c, s := x.datagrams(k)
-		x.nonblock(s)
-		x.setInt(s, SO_PEEK_OFF, 0)
-		x.send(c, "", 0)
-		x.awaitQuietly(s, POLLIN)
-		x.recv(s, 4, MSG_PEEK)
-		x.recv(s, 4, MSG_PEEK)
-		x.recv(s, 4, 0)
-	}},
-	{"PKTINFO that was asked for too late", func(x *calls, k kind) {
-		c, s := x.datagrams(k)
-		x.send(c, "f", 0)
-		x.awaitQuietly(s, POLLIN)
-		x.setInt(s, IP_PKTINFO, 1)
-		x.setInt(s, IPV6_RECVPKTINFO, 1)
-		x.recvmsg(s, room(9, 128), 0)
-	}},
-	{"bound to an interface that is not here", func(x *calls, k kind) {
-		s := x.bound(k)
-		x.setInt(s, SO_BINDTOIFINDEX, 99)
-		x.bind(s, unspecified(k.family, 0))
-		x.sendto(s, "x", 0, x.server(k))
-	}},
-}
-
-var rawSequences = []script{
-	{"more to come", func(x *calls, k kind) {
-		s := x.opened(k)
-		x.nonblock(s)
-		x.sendto(s, "first", MSG_MORE, loopback(k.family, 0))
-		x.ready(s)
-		x.outq(s)
-		x.sendto(s, "second", 0, loopback(k.family, 0))
-		x.await(s, POLLIN)
-		x.recv(s, 0, MSG_TRUNC)
-	}},
-	{"connected to a port, which it has none of", func(x *calls, k kind) {
-		s := x.opened(k)
-		x.connect(s, x.name(s))
-		x.send(s, "f", 0)
-		x.await(s, POLLIN)
-	}},
-	{"AF_UNSPEC takes a bound address away", func(x *calls, k kind) {
-		s := x.bound(k)
-		x.connect(s, Sockaddr{})
-		x.getsockname(s)
-		x.setInt(s, IPV6_V6ONLY, 1)
-	}},
-	{"AF_UNSPEC, and no error any more", func(x *calls, k kind) {
-		s := x.opened(k)
-		x.connect(s, Sockaddr{})
-		x.connect(s, loopback(k.family, 0))
-		x.sendto(s, "s", 0, loopback(k.family, 0))
-		x.ready(s)
-	}},
-	{"an empty one is peeked at once", func(x *calls, k kind) {
-		s := x.opened(k)
-		x.nonblock(s)
-		x.sendto(s, "", 0, loopback(k.family, 0))
-		x.awaitQuietly(s, POLLIN)
-		x.recv(s, 0, MSG_PEEK|MSG_TRUNC)
-		x.recv(s, 0, MSG_PEEK|MSG_TRUNC)
-		x.recv(s, 0, MSG_TRUNC)
-	}},
-	{"RECVORIGDSTADDR takes what is there for a port", func(x *calls, k kind) {
-		s := x.opened(k)
-		x.setInt(s, IP_RECVORIGDSTADDR, 1)
-		x.setInt(s, IPV6_RECVORIGDSTADDR, 1)
-		for _, data := range []string{"p", "\x00\x01\x00\x02"} {
-			x.sendto(s, data, 0, loopback(k.family, 0))
-			x.awaitQuietly(s, POLLIN)
-			x.recvmsg(s, room(0, 64), 0)
-		}
 	}},
 }
 

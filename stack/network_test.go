@@ -14,6 +14,7 @@ import (
 	"sockeye/link"
 	"sockeye/stack"
 	"sockeye/stack/inet"
+	"sockeye/wire"
 )
 
 // must gives the value of a call that cannot fail here.
@@ -139,6 +140,21 @@ func TestLongDatagramsAreCutAndPutTogether(t *testing.T) {
 			t.Errorf("the counters are\n%v", c)
 		}
 	})
+}
+
+func TestRawSocketsSeePacketsWhole(t *testing.T) {
+	leak.Check(t)
+	a, b := pair(t, link.CableOptions{Ethernet: true})
+	const proto = 253 // which nobody speaks (RFC 3692)
+	from := must(a.Sockets().Socket(sockeye.AF_INET, sockeye.SOCK_RAW, proto))
+	to := must(b.Sockets().Socket(sockeye.AF_INET, sockeye.SOCK_RAW, proto))
+	must(from.Sendto(make([]byte, 3000), 0, at("10.0.0.2", 0)))
+	p := make([]byte, 4000)
+	n := must(to.Recv(p, 0))
+	var ip wire.IPv4
+	if hlen, size, err := ip.Parse(p[:n], n); err != nil || hlen != 20 || size != 3000 || ip.IsFragment() {
+		t.Errorf("%d bytes, of which the header tells %d and %d, %v, %+v", n, hlen, size, err, ip)
+	}
 }
 
 func TestManyDatagramsOfOneSendArriveApart(t *testing.T) {

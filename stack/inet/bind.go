@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"sockeye"
+	"sockeye/wire"
 )
 
 // bindPort is inet_bind and inet6_bind for a socket of a protocol that has ports. One that
@@ -56,7 +57,8 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr, busy b
 			return err
 		}
 	}
-	b.givenIP, b.givenPort = t.ip != b.any(), t.port != 0
+	b.givenIP, b.givenPort = b.givenIP || t.ip != b.any(), b.givenPort || t.port != 0 // for good
+	b.remote, b.remotePort = wire.Addr{}, 0                                           // of a connection that is over
 	return nil
 }
 

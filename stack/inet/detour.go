@@ -131,5 +131,9 @@ func (s *Stack) sentBySocket(h *header, q *wire.Quote) bool {
 // quotedUDP is the socket that may have sent the datagram which an error quotes.
 func (s *Stack) quotedUDP(h *header, q *wire.Quote) *UDP {
 	src, dst := q.Ports()
-	return s.udpFind(&header{src: q.Dst, dst: q.Src, iface: h.iface}, wire.UDP{SrcPort: dst, DstPort: src})
+	iface := h.iface
+	if q.Dst.Is4() { // __udp4_lib_err asks for the device, __udp6_lib_err for the interface
+		iface = h.link
+	}
+	return s.udpFind(&header{src: q.Dst, dst: q.Src, iface: iface}, wire.UDP{SrcPort: dst, DstPort: src})
 }

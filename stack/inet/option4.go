@@ -10,11 +10,20 @@ import (
 	"sockeye/wire"
 )
 
+// tosPriority is what IP_TOS makes of SO_PRIORITY (ip_tos2prio): by the bits for low delay and high
+// throughput of RFC 1349.
+var tosPriority = [4]int{0, 2, 6, 4}
+
 // options4 are the options of IPPROTO_IP that are ints (do_ip_setsockopt).
 var options4 = map[int]option{
 	sockeye.IP_TOS.Name: {
 		get: func(b *base) (int, error) { return b.ip.tos, nil },
-		set: func(b *base, v int) error { b.ip.tos = b.trafficClass(v, b.ip.tos); return nil },
+		set: func(b *base, v int) error {
+			if tos := b.trafficClass(v, b.ip.tos); tos != b.ip.tos {
+				b.ip.tos, b.OwnOptions().Priority = tos, tosPriority[tos>>3&3]
+			}
+			return nil
+		},
 	},
 	sockeye.IP_TTL.Name: {
 		get: func(b *base) (int, error) { return int(b.hops(anyIPv4, unicast)), nil },

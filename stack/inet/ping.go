@@ -38,6 +38,9 @@ func (g *Ping) Bind(sa sockeye.Sockaddr) error {
 		return syscall.EINVAL
 	}
 	ifindex, err := g.scoped(t, 0)
+	if err == nil && ifindex != 0 && g.stack.Iface(ifindex) == nil && g.Family == sockeye.AF_INET6 && !t.ip.IsUnspecified() {
+		err = syscall.ENODEV
+	}
 	if err == nil {
 		err = g.checkBind(t, ifindex, false)
 	}

@@ -120,7 +120,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 	if p.cast, near = s.castOf(dst); p.cast == broadcast && near != nil && w.ifindex != 0 && w.ifindex != near.Index {
 		p.cast = unicast // a broadcast address of another interface is none here
 	}
-	if near != nil && p.cast == unicast && (self || w.ifindex == 0 || w.ifindex == near.Index || w.ifindex == s.ifaces[0].Index) {
+	if near != nil && p.cast == unicast && (self || w.ifindex == 0 || w.ifindex == near.Index || dst.Is4() && w.ifindex == s.ifaces[0].Index) {
 		p.iface, p.via = s.ifaces[0], w.ifindex
 		if p.src.IsUnspecified() {
 			p.src, _ = near.source(dst)

@@ -161,11 +161,14 @@ func (b *base) checkBind(t target, ifindex int, groups bool) error {
 	if t.ip.Is4() && b.Family == sockeye.AF_INET6 && b.claim.v6only {
 		return syscall.EINVAL
 	}
+	if c, _ := b.stack.castOf(t.ip); c != unicast && !groups && t.ip.Is4() {
+		return syscall.EADDRNOTAVAIL
+	}
 	if t.ip.IsUnspecified() || b.ip.freebind || b.ip.transparent || b.stack.Sysctl.NonlocalBind {
 		return nil
 	}
 	c, near := b.stack.castOf(t.ip)
-	if needsScope(t.ip) && c == unicast {
+	if here := !t.ip.Is4() && t.ip.IsLoopback() && ifindex != 0; c == unicast && (here || needsScope(t.ip)) {
 		if near = b.stack.Iface(ifindex); near != nil && !near.has(t.ip) {
 			near = nil
 		}

@@ -266,15 +266,26 @@ func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int
 		if ms[i].N < ms[i].Len() {
 			return i + 1, nil
 		}
-		if i+1 < len(ms) && d.base.Host.Pending { // the next one meets what this one led to
-			d.leave()
-			d.base.Host.Lock()
-			if d.closed.Load() {
-				return i + 1, nil
-			}
+		if i+1 < len(ms) && !d.settle() {
+			return i + 1, nil
 		}
 	}
 	return len(ms), nil
+}
+
+// settle lets what a call has sent arrive before it goes on, so that its next message meets what this one
+// led to; false: the descriptor was closed meanwhile. A call that has its turn keeps the host to itself.
+func (d *Descriptor) settle() bool {
+	h := d.base.Host
+	if h.Looped {
+		h.Deliver()
+	}
+	if !h.Pending || h.turn {
+		return true
+	}
+	h.Leave()
+	h.Lock()
+	return !d.closed.Load()
 }
 
 func (d *Descriptor) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {

@@ -35,7 +35,7 @@ func (c *Conn) urgentMark(up Seq) {
 	}
 	// A new mark before the last one was read: the older octet becomes ordinary data, but for one
 	// that stands right at the reader, which is dropped as Linux does.
-	if c.rcvUp == c.copied && c.is(urgPending) && !c.cfg.OOBInline && c.unread() > 0 && !c.is(urgRead) {
+	if c.rcvUp == c.copied && c.is(urgPending) && !c.cfg.OOBInline && c.unread() > 0 {
 		c.consume(1, func(packet.Slice) {})
 	}
 	c.rcvUp = up
