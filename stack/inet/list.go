@@ -35,6 +35,7 @@ func (s *Stack) Sockets() (list []SocketInfo) {
 	}
 	for _, port := range slices.Sorted(maps.Keys(s.udp)) {
 		for _, u := range s.udp[port] {
+			u.recall()
 			list = append(list, u.info(u.unsent()))
 		}
 	}
@@ -52,7 +53,7 @@ func (s *Stack) Sockets() (list []SocketInfo) {
 func (b *mailbox) info(unsent int) SocketInfo {
 	i := SocketInfo{
 		Type: b.Type, Proto: b.Proto, Connected: b.connected,
-		RecvQ: b.queue.bytes, SendQ: unsent, Drops: b.queue.drops,
+		RecvQ: int(b.memory.Load()) - b.freed, SendQ: unsent, Drops: b.drops,
 	}
 	i.Local, _ = b.Getsockname()
 	if b.connected {

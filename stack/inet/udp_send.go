@@ -5,6 +5,7 @@ import (
 
 	"sockeye"
 	"sockeye/packet"
+	"sockeye/stack/sock"
 	"sockeye/wire"
 )
 
@@ -23,8 +24,11 @@ const maxUDP = 65535
 // Sendmsg is udp_sendmsg and udpv6_sendmsg.
 func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	m.N = 0
-	if err := autobind(u, &u.base, u.stack.udp); err != nil {
-		return err
+	if u.claim.port == 0 {
+		u.stack.changes++
+		if err := autobind(u, &u.base, u.stack.udp); err != nil {
+			return err
+		}
 	}
 	n := m.Len()
 	switch {
@@ -38,6 +42,10 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		if err := u.direct(m, flags); err != nil {
 			return err
 		}
+	}
+	if n <= small && u.sendNear(m, n, flags) {
+		m.N = n
+		return nil
 	}
 	p := u.pending
 	u.pending = nil
@@ -71,7 +79,7 @@ func (u *UDP) direct(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	t, err := u.receiver(m)
 	if err == nil && u.pending == nil {
-		u.aimed = 0
+		u.aimed, u.near = 0, nil
 		if err = u.aim(&u.to, t, m, flags); again && err == nil && u.to.w.iface.loops {
 			u.aimed = u.stack.changes
 		}
@@ -210,8 +218,7 @@ func (u *UDP) push(p *packet.Packet) error {
 // loopDatagram gives a datagram to a socket of this host at once, if there is one that it is for
 // and nobody else looks at packets. It takes over p if so.
 func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w path) bool {
-	if w.cast != unicast || w.loops || sent.options != nil || len(s.looped) > 0 || s.sniffed() || !w.iface.Up ||
-		p.GSO.Size == 0 && sent.len()+wire.UDPLen+p.Len() > w.mtu {
+	if !s.short(&w, &sent) || p.GSO.Size == 0 && sent.len()+wire.UDPLen+p.Len() > w.mtu {
 		return false
 	}
 	h := &s.in
@@ -221,12 +228,53 @@ func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w pa
 	if to == nil {
 		return false
 	}
+	s.countLooped(h)
+	to.take(p, h, ports)
+	return true
+}
+
+// short tells whether what is sent on a path to this host may go to its receiver at once.
+func (s *Stack) short(w *path, h *header) bool {
+	return w.cast == unicast && !w.loops && h.options == nil && len(s.looped) == 0 && !s.sniffed() && w.iface.Up
+}
+
+// countLooped counts a datagram that takes the short way.
+func (s *Stack) countLooped(h *header) {
 	c := s.Counters.ip(h.dst)
 	c.OutRequests++
 	c.InReceives++
 	c.InDelivers++
 	s.Counters.udp(h.dst).OutDatagrams++
-	to.take(p, h, ports)
+}
+
+// sendNear copies a small datagram right into the queue of a socket of this host: no packet is made of it, and whom it
+// is for is looked up once as long as nothing changes. It gives false where there is more to it.
+func (u *UDP) sendNear(m *sockeye.Message, n int, flags sockeye.MsgFlags) bool {
+	to, s := &u.to, u.stack
+	if u.pending != nil || u.cork || flags&sockeye.MSG_MORE != 0 || to.segment != 0 || u.Err != 0 || u.Shut&sock.SendShutdown != 0 ||
+		!to.w.iface.loops || u.Host.Later() || !s.short(&to.w, &to.h) || to.h.len()+wire.UDPLen+n > to.w.mtu {
+		return false
+	}
+	h := &to.h
+	h.iface, h.cast = to.w.iface, unicast
+	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
+	r := u.near
+	if r == nil {
+		if r = s.udpFind(h, ports); r == nil {
+			return false
+		}
+		if u.aimed != 0 {
+			u.near = r
+		}
+	}
+	s.countLooped(h)
+	c := s.Counters.udp(h.dst)
+	if r.acceptSmall(m.Buffers, n, h, ports) {
+		c.InDatagrams++
+	} else {
+		c.InErrors++
+		c.RcvbufErrors++
+	}
 	return true
 }
 
