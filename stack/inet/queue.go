@@ -174,8 +174,16 @@ func (b *mailbox) accept(p *packet.Packet, h *header, ports wire.UDP, segment in
 		return false
 	}
 	d.p, d.h, d.port, d.dstPort, d.segment = p, *h, ports.SrcPort, ports.DstPort, segment
-	b.Wake(sockeye.ForRead)
+	b.arrived()
 	return true
+}
+
+// arrived wakes those who wait for a datagram. None of them has come since there was one, but for those who peek
+// behind it.
+func (b *mailbox) arrived() {
+	if b.queue.len() == 1 || b.Opt.PeekOff >= 0 {
+		b.Wake(sockeye.ForRead)
+	}
 }
 
 // acceptSmall queues a datagram of n bytes, which are copied, and tells whether there was room.
@@ -190,7 +198,7 @@ func (b *mailbox) acceptSmall(buffers [][]byte, n int, h *header, ports wire.UDP
 	for _, p := range buffers {
 		q.data = append(q.data, p...)
 	}
-	b.Wake(sockeye.ForRead)
+	b.arrived()
 	return true
 }
 

@@ -11,8 +11,10 @@ import (
 // A UDP is a UDP socket (udp(7)).
 type UDP struct {
 	mailbox
+	lent bool // queue has lent something to reader
+
+	_      [64]byte // senders write what is before, receivers what follows: they go to cache lines of their own
 	reader reader
-	lent   bool // queue has lent something to reader
 
 	cork    bool // UDP_CORK
 	gro     bool
