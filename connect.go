@@ -54,7 +54,7 @@ func (s *Socket) accept(flags Type) (*Socket, Sockaddr, error) {
 	if err != nil {
 		return nil, Sockaddr{}, s.c.fail(callAccept, Sockaddr{}, err)
 	}
-	conn := s.c.host.newSocket(ep, flags)
+	conn := s.c.host.newSocket(ep, Family(s.c.family.Load()), Type(s.c.typ.Load())|flags)
 	conn.c.inheritOptions(s.c)
 	conn.c.peer = from
 	return conn, from, nil

@@ -43,6 +43,25 @@ type Unlinker interface {
 	Unlink(path string) error
 }
 
+// An Epoller is an Engine that can watch many endpoints (epoll(7)).
+type Epoller interface {
+	// Epoll makes an empty set.
+	Epoll() (EpollSet, error)
+}
+
+// An EpollSet is what an Epoll stands on. Its errors are bare, and its methods
+// those of Epoll; after Close they give net.ErrClosed.
+type EpollSet interface {
+	// Descriptor is the number that names the set in traces.
+	Descriptor() int
+	Add(ep Endpoint, events Events, data any) error
+	Delete(ep Endpoint) error
+	// Wait fills in events, which has room, and tells how many. It returns as
+	// Engine.Poll does.
+	Wait(ctx context.Context, events []EpollEvent, deadline time.Time) (int, error)
+	Close() error
+}
+
 // An Endpoint is one socket of an engine. No method but Wait blocks: a call
 // that would gives EAGAIN, or EINPROGRESS from Connect. All methods may be
 // called at once; after Close they give net.ErrClosed.

@@ -55,15 +55,15 @@ func (e *Error) Temporary() bool {
 	return errors.As(e.Err, &t) && t.Temporary()
 }
 
-// A call names a system call in errors. Its EAGAIN is made once: a loop over a
-// non-blocking socket meets it all the time.
+// A call names a system call in errors. What tells that it would have to wait is
+// made once: a loop over non-blocking sockets meets it all the time.
 type call struct {
-	name  string
-	again *Error
+	name              string
+	again, inProgress *Error
 }
 
 func newCall(name string) *call {
-	return &call{name: name, again: &Error{Call: name, Err: syscall.EAGAIN}}
+	return &call{name, &Error{Call: name, Err: syscall.EAGAIN}, &Error{Call: name, Err: syscall.EINPROGRESS}}
 }
 
 var (
@@ -89,6 +89,9 @@ var (
 	callSetsockopt  = newCall("setsockopt")
 	callIoctl       = newCall("ioctl")
 	callPoll        = newCall("poll")
+	callEpollCreate = newCall("epoll_create")
+	callEpollCtl    = newCall("epoll_ctl")
+	callEpollWait   = newCall("epoll_wait")
 	callSplice      = newCall("splice")
 	callSendfile    = newCall("sendfile")
 	callUnlink      = newCall("unlink")
@@ -98,8 +101,11 @@ var (
 // fail wraps what an engine answered. to is the address that the call was
 // about; without one the peer's is told.
 func (c *core) fail(call *call, to Sockaddr, err error) error {
-	if err == syscall.EAGAIN {
+	switch err {
+	case syscall.EAGAIN:
 		return call.again
+	case syscall.EINPROGRESS:
+		return call.inProgress
 	}
 	e := &Error{Call: call.name, Remote: to, Err: closedErrno(err)}
 	if local, err := c.ep.Getsockname(); err == nil && (local.port != 0 || !local.Addr().IsUnspecified()) {

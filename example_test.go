@@ -410,6 +410,43 @@ func ExampleHost_Poll() {
 }
 
 // A relay moves data from socket to socket without seeing it.
+// One goroutine serves any number of sockets.
+func ExampleHost_NewEpoll() {
+	h := kernel.Host()
+	e, err := h.NewEpoll()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer e.Close()
+	for _, name := range []string{"one", "two"} {
+		a, b, err := h.Socketpair(sockeye.AF_UNIX, sockeye.SOCK_DGRAM, 0)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer a.Close()
+		defer b.Close()
+		if err := e.Add(b, sockeye.POLLIN, b); err != nil { // the data of its events is the socket itself
+			log.Fatal(err)
+		}
+		if _, err := a.Send([]byte(name), 0); err != nil {
+			log.Fatal(err)
+		}
+	}
+	events := make([]sockeye.EpollEvent, 10)
+	n, err := e.Wait(context.Background(), events, -1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, ev := range events[:n] {
+		buf := make([]byte, 100)
+		k, err := ev.Data.(*sockeye.Socket).Recv(buf, sockeye.MSG_DONTWAIT)
+		fmt.Printf("%v: %q, %v\n", ev.Events, buf[:k], err)
+	}
+	// Output:
+	// POLLIN: "one", <nil>
+	// POLLIN: "two", <nil>
+}
+
 func ExampleSplice() {
 	client, relayIn := connected()
 	relayOut, server := connected()

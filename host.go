@@ -37,7 +37,7 @@ func (h *Host) socket(family Family, typ Type, proto Protocol) (*Socket, error) 
 	if err != nil {
 		return nil, &Error{Call: callSocket.name, Err: err}
 	}
-	return h.newSocket(ep, typ), nil
+	return h.newSocket(ep, family, typ), nil
 }
 
 // Socketpair is socketpair(2): two connected sockets of AF_UNIX.
@@ -53,11 +53,13 @@ func (h *Host) socketpair(family Family, typ Type, proto Protocol) (*Socket, *So
 	if err != nil {
 		return nil, nil, &Error{Call: callSocketpair.name, Err: err}
 	}
-	return h.newSocket(a, typ), h.newSocket(b, typ), nil
+	return h.newSocket(a, family, typ), h.newSocket(b, family, typ), nil
 }
 
-func (h *Host) newSocket(ep Endpoint, typ Type) *Socket {
+func (h *Host) newSocket(ep Endpoint, family Family, typ Type) *Socket {
 	c := &core{host: h, ep: ep}
+	c.family.Store(int32(family))
+	c.typ.Store(int32(typ.Base()))
 	c.nonblock.Store(typ&SOCK_NONBLOCK != 0)
 	return &Socket{c: c}
 }
@@ -65,7 +67,7 @@ func (h *Host) newSocket(ep Endpoint, typ Type) *Socket {
 // adopt makes a socket of an endpoint that was opened elsewhere, with options
 // of its own.
 func (h *Host) adopt(ep Endpoint) *Socket {
-	s := h.newSocket(ep, 0)
+	s := h.newSocket(ep, 0, 0)
 	s.c.learnOptions()
 	return s
 }

@@ -2,6 +2,7 @@ package sockeye
 
 import (
 	"io"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -17,6 +18,13 @@ func (s *Socket) Recv(p []byte, flags MsgFlags) (int, error) {
 }
 
 func (s *Socket) recv(p []byte, flags MsgFlags) (int, error) {
+	if flags&MSG_DONTWAIT != 0 && s.ctx == nil { // it takes no op
+		n, err := s.c.ep.Recv(p, flags)
+		if err != nil {
+			return n, s.c.fail(callRecv, Sockaddr{}, err)
+		}
+		return n, nil
+	}
 	o := s.newOp(ForRead, doRecv)
 	o.p, o.flags = p, flags
 	if s.fills(flags) {
@@ -236,13 +244,18 @@ func advance(buffers [][]byte, n int) [][]byte {
 }
 
 // socktype is SO_TYPE.
-func (c *core) socktype() Type {
-	if t := c.typ.Load(); t != 0 {
-		return Type(t)
+func (c *core) socktype() Type { return Type(c.known(&c.typ, SO_TYPE.Level, SO_TYPE.Name)) }
+
+// domain is SO_DOMAIN.
+func (c *core) domain() Family { return Family(c.known(&c.family, SO_DOMAIN.Level, SO_DOMAIN.Name)) }
+
+// known asks for an option that never changes, once.
+func (c *core) known(v *atomic.Int32, level, name int) int32 {
+	if v.Load() == 0 {
+		var b [4]byte
+		if n, err := c.ep.Getsockopt(level, name, b[:]); err == nil && n == 4 {
+			v.Store(int32(decodeInt(b[:])))
+		}
 	}
-	var b [4]byte
-	if n, err := c.ep.Getsockopt(SO_TYPE.Level, SO_TYPE.Name, b[:]); err == nil && n == 4 {
-		c.typ.Store(int32(decodeInt(b[:])))
-	}
-	return Type(c.typ.Load())
+	return v.Load()
 }

@@ -25,6 +25,13 @@ func (s *Socket) Sendto(p []byte, flags MsgFlags, to Sockaddr) (int, error) {
 }
 
 func (s *Socket) send(call *call, p []byte, flags MsgFlags, to Sockaddr) (int, error) {
+	if flags&MSG_DONTWAIT != 0 && s.ctx == nil { // it takes no op
+		n, err := s.c.ep.Send(p, flags, to)
+		if err != nil {
+			return n, s.c.fail(call, to, err)
+		}
+		return n, nil
+	}
 	o := s.newOp(ForWrite, doSend)
 	o.p, o.flags, o.name = p, flags, to
 	err := o.run()

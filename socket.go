@@ -33,6 +33,7 @@ type core struct {
 	deadline [2]atomic.Int64 // by Direction; since epoch, 0: none
 	timeout  [2]atomic.Int64 // SO_RCVTIMEO and SO_SNDTIMEO in nanoseconds, 0: none, or atOnce
 	rcvlowat atomic.Int64    // SO_RCVLOWAT, 0: as it was, which is 1
+	family   atomic.Int32    // SO_DOMAIN once known
 	typ      atomic.Int32    // SO_TYPE once known
 
 	mu   sync.Mutex
@@ -66,6 +67,12 @@ func (s *Socket) Descriptor() int { return s.c.ep.Descriptor() }
 
 // Endpoint is the engine's side of the socket, for what only one engine has.
 func (s *Socket) Endpoint() Endpoint { return s.c.ep }
+
+// Family is the family that the socket was opened with (SO_DOMAIN).
+func (s *Socket) Family() Family { return s.c.domain() }
+
+// Type is the type that the socket was opened with (SO_TYPE), without flags.
+func (s *Socket) Type() Type { return s.c.socktype() }
 
 // Nonblock tells whether the socket is non-blocking (O_NONBLOCK).
 func (s *Socket) Nonblock() bool { return s.c.nonblock.Load() }

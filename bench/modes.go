@@ -16,8 +16,9 @@ var modes map[string]func(ctx context.Context, args []string) error
 
 func init() {
 	modes = map[string]func(context.Context, []string) error{
-		"load":  runLoad,
-		"serve": runServer,
+		"load":   runLoad,
+		"serve":  runServer,
+		"behind": runBehind,
 	}
 }
 
@@ -34,6 +35,13 @@ var loads = map[string]load{
 	"tun-rx":       behindDevice(iperfServers),
 	"tun-tx":       behindDevice(iperfServers, "-R"),
 	"tun-bad":      behindDevice(impairedServers, "-R"),
+	"iperf3":       iperfClient(),
+	"iperf3-R":     iperfClient("-R"),
+	"turns":        turns,
+	"delay":        delayOff,
+	"loss":         lossOff,
+	"rate":         rateOff(),
+	"rate-R":       rateOff("-R"),
 	"connections":  exchanges,
 	"closes":       closes,
 	"echo-32":      echoWindow,

@@ -16,7 +16,7 @@ import (
 // programs are what the peers need that are not this program.
 var programs = map[string]string{
 	"socat": "socat", "socat-128k": "socat", "socat-recvfrom": "socat", "ncat": "ncat",
-	"haproxy": "haproxy", "haproxy-splice": "haproxy",
+	"haproxy": "haproxy", "haproxy-splice": "haproxy", "pasta": "pasta", "slirp4netns": "slirp4netns",
 }
 
 // missingProgram names the program that a peer lacks.

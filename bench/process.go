@@ -135,12 +135,16 @@ func values(ctx context.Context, args ...string) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, args...)
+	return printed(exec.CommandContext(ctx, self, args...))
+}
+
+// printed runs a program that prints figures as JSON.
+func printed(cmd *exec.Cmd) (map[string]float64, error) {
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(errors.Bytes()))
+		return nil, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args[1:], " "), err, bytes.TrimSpace(errors.Bytes()))
 	}
 	v := make(map[string]float64)
 	return v, json.Unmarshal(out, &v)

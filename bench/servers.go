@@ -22,6 +22,7 @@ var servers = map[string]func(ctx context.Context, at, target string) error{
 	"net-relay":  serveNetRelay,
 	"net-echo":   serveNetEcho,
 	"one-answer": serveOneAnswer,
+	"echo-tcp":   serveTCPEcho,
 }
 
 // listen opens a socket of the kernel at an address.
@@ -65,13 +66,19 @@ func serveRelay(ctx context.Context, at, target string) error {
 	if err != nil {
 		return err
 	}
-	return relay.Serve(ctx, s, func(ctx context.Context) (*sockeye.Socket, error) {
-		return connect(ctx, sockeye.SockaddrInet(to))
-	}, nil)
+	return relay.Serve(ctx, s, relay.At(kernel.Host(), sockeye.SOCK_STREAM, sockeye.SockaddrInet(to)), nil)
 }
 
 func serveEcho(ctx context.Context, at, _ string) error {
 	s, err := listen(sockeye.SOCK_DGRAM, at)
+	if err != nil {
+		return err
+	}
+	return echo.Serve(ctx, s, nil)
+}
+
+func serveTCPEcho(ctx context.Context, at, _ string) error {
+	s, err := listen(sockeye.SOCK_STREAM, at)
 	if err != nil {
 		return err
 	}

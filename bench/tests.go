@@ -91,6 +91,80 @@ var tests = []*test{
 		run:     relayLoad("closes"),
 	},
 	{
+		name: "run-up", about: "iperf3 from inside sockeye run to the machine, MTU 65520",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   gateways,
+		goals:   []goal{{"Gbit/s", "slirp4netns", 3}, {"Gbit/s", "pasta", 1}},
+		needs:   iperf,
+		run:     behindGateway(iperf, "iperf3", 65520),
+	},
+	{
+		name: "run-down", about: "the same from the machine to inside",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   gateways,
+		goals:   []goal{{"Gbit/s", "slirp4netns", 3}, {"Gbit/s", "pasta", 1}},
+		needs:   iperf,
+		run:     behindGateway(iperf, "iperf3-R", 65520),
+	},
+	{
+		name: "run-up-1500", about: "iperf3 from inside sockeye run to the machine, MTU 1500",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   gateways,
+		goals:   []goal{{"Gbit/s", "slirp4netns", 3}, {"Gbit/s", "pasta", 1}},
+		needs:   iperf,
+		run:     behindGateway(iperf, "iperf3", 1500),
+	},
+	{
+		name: "run-down-1500", about: "the same from the machine to inside",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   gateways,
+		goals:   []goal{{"Gbit/s", "slirp4netns", 3}, {"Gbit/s", "pasta", 1}},
+		needs:   iperf,
+		run:     behindGateway(iperf, "iperf3-R", 1500),
+	},
+	{
+		name: "run-conns", about: "short connections from inside sockeye run, 16 clients: connect, a byte each way, close",
+		metrics: []metric{{name: "conn/s"}, {name: "failed", count: true}},
+		peers:   gateways,
+		goals:   []goal{{"conn/s", "slirp4netns", 1}, {"conn/s", "pasta", 1}},
+		run:     behindGateway("one-answer", "connections", 65520),
+	},
+	{
+		name: "run-turns", about: "one byte there and back on one connection from inside sockeye run",
+		metrics: []metric{{name: "turns/s"}},
+		peers:   gateways,
+		goals:   []goal{{"turns/s", "slirp4netns", 1}, {"turns/s", "pasta", 1}},
+		run:     behindGateway("echo-tcp", "turns", 65520),
+	},
+	{
+		name: "run-delay", about: "how far off ping's mean is with --delay 40ms, in percent",
+		metrics: []metric{{name: "off %", lower: true, most: 2}},
+		peers:   []string{ours},
+		needs:   "ping",
+		run:     behindGateway("one-answer", "delay", 1500, "--delay", "40ms"),
+	},
+	{
+		name: "run-loss", about: "how far off ping's loss is with --loss 5%, in standard deviations of as many chances",
+		metrics: []metric{{name: "sigmas", lower: true, most: 3}},
+		peers:   []string{ours},
+		needs:   "ping",
+		run:     behindGateway("one-answer", "loss", 1500, "--loss", "5%"),
+	},
+	{
+		name: "run-rate-up", about: "how far off iperf3's rate is with --rate 20mbit, less headers, in percent",
+		metrics: []metric{{name: "off %", lower: true, most: 2}},
+		peers:   []string{ours},
+		needs:   iperf,
+		run:     behindGateway(iperf, "rate", 1500, "--rate", "20mbit"),
+	},
+	{
+		name: "run-rate-down", about: "the same from the machine to inside",
+		metrics: []metric{{name: "off %", lower: true, most: 2}},
+		peers:   []string{ours},
+		needs:   iperf,
+		run:     behindGateway(iperf, "rate-R", 1500, "--rate", "20mbit"),
+	},
+	{
 		name: "echo-32", about: "UDP echo of 64 bytes, 32 in flight from one socket",
 		metrics: echoMetrics,
 		peers:   []string{ours, "net", "socat", "ncat"},
@@ -171,6 +245,8 @@ var tests = []*test{
 		run:     programSize,
 	},
 }
+
+var gateways = []string{ours, direct, "slirp4netns", "pasta"}
 
 var bulkRelays = []string{ours, direct, "net", "haproxy-splice", "haproxy", "socat", "socat-128k", "ncat"}
 

@@ -52,12 +52,16 @@ func serveConnections(ctx context.Context, s *sockeye.Socket, log func(Event), e
 	// Accepted sockets have their listener's: no answer waits for the
 	// acknowledgement of the one before. Other families know no such option.
 	sockeye.TCP_NODELAY.Set(s, true)
-	return accept.New(s).Serve(ctx, func(ctx context.Context, conn *sockeye.Socket, from sockeye.Sockaddr) {
-		log(Event{Peer: from, Opened: true})
-		n, err := echo(conn)
-		if err != nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		log(Event{Peer: from, Bytes: n, Err: err})
+	all := accept.New(s)
+	return all.Serve(ctx, func(ctx context.Context, conn *sockeye.Socket, from sockeye.Sockaddr) {
+		all.Go(func() {
+			defer all.End(conn)
+			log(Event{Peer: from, Opened: true})
+			n, err := echo(conn)
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			log(Event{Peer: from, Bytes: n, Err: err})
+		})
 	})
 }

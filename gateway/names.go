@@ -45,14 +45,14 @@ func (g *Gateway) openNames(at netip.Addr) error {
 		return err
 	}
 	g.run(func() {
-		relay.Serve(g.ctx, streams, func(ctx context.Context) (s *sockeye.Socket, err error) {
+		relay.Serve(g.ctx, streams, relay.Target{Dial: func(ctx context.Context) (s *sockeye.Socket, err error) {
 			for _, to := range g.Nameservers {
 				if s, err = g.dial(ctx, sockeye.SOCK_STREAM, to); err == nil {
 					return s, nil
 				}
 			}
 			return nil, err
-		}, nil)
+		}}, nil)
 	})
 	return nil
 }
@@ -172,12 +172,12 @@ func question(name string, typ queryType) ([]byte, error) {
 // learn notes the addresses in an answer, if rules are about the name that was asked.
 func (n *learned) learn(answer []byte) {
 	var m dnsmessage.Message
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if len(n.of) == 0 || m.Unpack(answer) != nil || len(m.Questions) != 1 {
 		return
 	}
 	name := canonical(m.Questions[0].Name.String())
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	known, ok := n.of[name]
 	if !ok {
 		return

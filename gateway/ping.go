@@ -127,6 +127,7 @@ func (g *Gateway) request(k pingKey, family int, p []byte) {
 			g.pingFailed(k, p, err)
 			return
 		}
+		o.active.Store(time.Now().UnixNano()) // before replies looks at it
 		g.mu.Lock()
 		g.pings[k] = o
 		g.mu.Unlock()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -86,7 +87,7 @@ func (g *Gateway) learnPolicy() {
 		}
 	}
 	var asking sync.WaitGroup
-	for name := range g.names.of {
+	for _, name := range slices.Collect(maps.Keys(g.names.of)) { // the answers change the map
 		for _, typ := range []queryType{queryA, queryAAAA} {
 			asking.Go(func() {
 				ctx, cancel := context.WithTimeout(g.ctx, 2*nameTimeout)

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"net/netip"
 
 	"sockeye"
@@ -17,20 +16,9 @@ func (g *Gateway) Publish(s *sockeye.Socket, to netip.AddrPort) {
 	if typ == sockeye.SOCK_STREAM {
 		protocol = "tcp"
 	}
-	dial := func(ctx context.Context) (*sockeye.Socket, error) {
-		c, err := g.inside.Socket(familyOf(to.Addr()), typ, 0)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.WithContext(ctx).Connect(sockeye.SockaddrInet(to)); err != nil {
-			c.Close()
-			return nil, err
-		}
-		return c, nil
-	}
 	g.run(func() {
 		if err == nil {
-			err = relay.Serve(g.ctx, s, dial, func(e relay.Event) {
+			err = relay.Serve(g.ctx, s, relay.At(g.inside, typ, sockeye.SockaddrInet(to)), func(e relay.Event) {
 				g.Log(Event{Protocol: protocol, From: e.Peer.AddrPort(), To: to, Opened: e.Opened, Sent: e.Sent, Received: e.Received, Err: e.Err})
 			})
 		}

@@ -25,11 +25,16 @@ type endpoint struct {
 	uses  atomic.Int64  // calls that use fd, and the closed bit
 	freed chan struct{} // wakes Close when the last of them ends; made by Close
 
+	// mayLinger says that close(2) may have to wait: SO_LINGER was set, or somebody
+	// who had the descriptor may have.
+	mayLinger atomic.Bool
+
 	queue [2]queue // calls that wait, by direction
 
 	mu     sync.Mutex
 	file   atomic.Pointer[os.File] // nil: not registered
 	parked map[*parking]struct{}   // waits that are not in a queue
+	sets   []*epollSet             // that it was added to
 
 	// connected says that a wait on a full unix backlog ended with the
 	// connection made; see unix.go.
@@ -112,10 +117,17 @@ func (ep *endpoint) Close() error {
 			<-ep.freed
 		}
 	}
-	if file := ep.file.Load(); file != nil {
-		return file.Close()
+	for _, s := range ep.sets { // nobody adds it any more
+		s.forget(ep)
 	}
-	return unix.Close(ep.fd)
+	switch file := ep.file.Load(); {
+	case file != nil:
+		return file.Close()
+	case ep.mayLinger.Load():
+		return unix.Close(ep.fd)
+	}
+	_, _, errno := syscall.RawSyscall(unix.SYS_CLOSE, uintptr(ep.fd), 0, 0)
+	return errnoErr(errno)
 }
 
 // Descriptor is the file descriptor.
@@ -127,6 +139,7 @@ func (ep *endpoint) Control(f func(fd uintptr)) error {
 		return net.ErrClosed
 	}
 	defer ep.release()
+	ep.mayLinger.Store(true)
 	f(uintptr(ep.fd))
 	return nil
 }
@@ -214,7 +227,9 @@ func (ep *endpoint) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 	if err != nil {
 		return nil, sockeye.Sockaddr{}, err
 	}
-	return newEndpoint(fd, ep.family), r.get(), nil
+	conn := newEndpoint(fd, ep.family)
+	conn.mayLinger.Store(ep.mayLinger.Load())
+	return conn, r.get(), nil
 }
 
 func (ep *endpoint) Connect(sa sockeye.Sockaddr) error {
@@ -266,9 +281,10 @@ func (ep *endpoint) Setsockopt(level, name int, val []byte) error {
 		return net.ErrClosed
 	}
 	defer ep.release()
-	_, _, errno := syscall.Syscall6(unix.SYS_SETSOCKOPT, uintptr(ep.fd), uintptr(level), uintptr(name),
-		uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(len(val)), 0)
-	return errnoErr(errno)
+	if level == unix.SOL_SOCKET && name == unix.SO_LINGER {
+		ep.mayLinger.Store(true)
+	}
+	return errnoErr(setsockopt(ep.fd, level, name, val))
 }
 
 func (ep *endpoint) Ioctl(req uint) (int, error) {

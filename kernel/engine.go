@@ -79,7 +79,9 @@ func fromFd(fd int) (*endpoint, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, err
 	}
-	return newEndpoint(fd, sockeye.Family(family)), nil
+	ep := newEndpoint(fd, sockeye.Family(family))
+	ep.mayLinger.Store(true)
+	return ep, nil
 }
 
 // errnoErr is the error of a system call, made without an allocation for what

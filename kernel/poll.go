@@ -45,7 +45,7 @@ func (engine) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revents 
 		return 0, os.ErrDeadlineExceeded
 	}
 
-	set, err := epollSet(fds)
+	set, err := epollOf(fds)
 	if err != nil {
 		return 0, err
 	}
@@ -82,10 +82,10 @@ func (engine) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revents 
 	return n, askErr
 }
 
-// epollSet makes an epoll instance that is readable when one of fds is ready.
+// epollOf makes an epoll instance that is readable when one of fds is ready.
 // The bits of epoll(7) are those of poll(2).
-func epollSet(fds []unix.PollFd) (*os.File, error) {
-	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+func epollOf(fds []unix.PollFd) (*os.File, error) {
+	set, setFd, err := newEpoll()
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +97,10 @@ func epollSet(fds []unix.PollFd) (*os.File, error) {
 		}
 		watched[fd.Fd] |= uint32(uint16(fd.Events))
 		ev := unix.EpollEvent{Events: watched[fd.Fd], Fd: fd.Fd}
-		if err := unix.EpollCtl(set, op, int(fd.Fd), &ev); err != nil {
-			unix.Close(set)
+		if err := unix.EpollCtl(setFd, op, int(fd.Fd), &ev); err != nil {
+			set.Close()
 			return nil, err
 		}
 	}
-	if err := unix.SetNonblock(set, true); err != nil { // which makes os.NewFile take it to the poller
-		unix.Close(set)
-		return nil, err
-	}
-	return os.NewFile(uintptr(set), "epoll"), nil
+	return set, nil
 }

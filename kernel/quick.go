@@ -17,7 +17,8 @@ import (
 //
 // But nothing, the garbage collector included, can stop a goroutine in RawSyscall.
 // What copies much, close(2) with SO_LINGER, and setsockopt(2), which may have to
-// wait for locks and memory, is made with Syscall.
+// wait for locks and memory, is made with Syscall; but for TCP's ints, which are
+// set with no more than the socket's own lock.
 
 // quickBytes is how much a quick call may send or has room to receive, and
 // quickBatch how many messages it has room for.
@@ -46,4 +47,15 @@ func recvfrom(fd int, p []byte, flags uintptr, name, namelen unsafe.Pointer) (in
 	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(data(p)), uintptr(len(p)),
 		flags, uintptr(name), uintptr(namelen))
 	return int(n), errno
+}
+
+func setsockopt(fd, level, name int, val []byte) syscall.Errno {
+	if level == unix.IPPROTO_TCP && name != unix.TCP_CONGESTION && len(val) == 4 {
+		_, _, errno := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
+			uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(len(val)), 0)
+		return errno
+	}
+	_, _, errno := syscall.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
+		uintptr(unsafe.Pointer(unsafe.SliceData(val))), uintptr(len(val)), 0)
+	return errno
 }

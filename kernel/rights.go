@@ -44,6 +44,7 @@ func dup(d sockeye.Descriptor) (int, error) {
 			return -1, net.ErrClosed
 		}
 		defer ep.release()
+		ep.mayLinger.Store(true)
 		return unix.FcntlInt(uintptr(ep.fd), unix.F_DUPFD_CLOEXEC, 0)
 	}
 	c, ok := d.(syscall.Conn)

@@ -7,7 +7,7 @@ import (
 
 	"sockeye"
 	"sockeye/link"
-	"sockeye/stack/inet"
+	"sockeye/stack/sock"
 )
 
 // Report is what the sockets and the links of the network are about: each host's sockets
@@ -50,7 +50,12 @@ const (
 	reportedSteps = 16
 )
 
-func protocol(s inet.SocketInfo) string {
+func protocol(s sock.SocketInfo) string {
+	if s.Family == sockeye.AF_UNIX {
+		return map[sockeye.Type]string{
+			sockeye.SOCK_STREAM: "unix", sockeye.SOCK_DGRAM: "unixgram", sockeye.SOCK_SEQPACKET: "unixpacket",
+		}[s.Type]
+	}
 	name := strings.TrimPrefix(s.Proto.String(), "IPPROTO_")
 	if s.Type == sockeye.SOCK_RAW {
 		name = "raw " + name
@@ -58,9 +63,9 @@ func protocol(s inet.SocketInfo) string {
 	return strings.ToLower(name)
 }
 
-func state(s inet.SocketInfo) string {
+func state(s sock.SocketInfo) string {
 	switch {
-	case s.Proto == sockeye.IPPROTO_TCP && s.Type == sockeye.SOCK_STREAM:
+	case s.Family != sockeye.AF_UNIX && s.Type == sockeye.SOCK_STREAM, s.State == sockeye.TCP_LISTEN:
 		return s.State.String()
 	case s.Connected:
 		return "CONNECTED"

@@ -310,6 +310,7 @@ func (t *TUN) read() {
 	defer func() { t.block.Slice(0, 0).Release() }()
 	var hdr [wire.VirtioNetLen]byte
 	vec := make([][]byte, 2)
+	ended := false
 	readv := func(fd uintptr) bool {
 		t.err = nil
 		for len(t.batch) < maxBatch {
@@ -317,8 +318,13 @@ func (t *TUN) read() {
 			n, err := unix.Readv(int(fd), vec)
 			switch {
 			case err == unix.EINTR:
+			case err == unix.EAGAIN && len(t.batch) > 0:
+				// A packet that has come since is one that the poller tells of: to ask again costs a
+				// system call for each that came alone.
+				ended = !t.flush()
+				return ended
 			case err == unix.EAGAIN:
-				return len(t.batch) > 0
+				return false
 			case err != nil:
 				t.err = err
 				return true
@@ -329,7 +335,7 @@ func (t *TUN) read() {
 		return true
 	}
 	for {
-		if err := t.raw.Read(readv); err != nil || !t.flush() {
+		if err := t.raw.Read(readv); err != nil || ended || !t.flush() {
 			return // closed
 		}
 		if t.err != nil {

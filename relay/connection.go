@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,42 +17,83 @@ import (
 type connections struct {
 	*accept.Server
 	typ     sockeye.Type
-	dial    func(context.Context) (*sockeye.Socket, error)
+	to      Target
 	log     func(Event) // or nil
 	relayed atomic.Int32
 	turn    chan struct{} // of the connection that is the next to get a descriptor
 }
 
-func serveConnections(ctx context.Context, s *sockeye.Socket, typ sockeye.Type, dial func(context.Context) (*sockeye.Socket, error), log func(Event)) error {
+func serveConnections(ctx context.Context, s *sockeye.Socket, typ sockeye.Type, to Target, log func(Event)) error {
 	// Accepted sockets have it from their listener: what comes in pieces goes
 	// on in pieces. Other families know no such option.
 	sockeye.TCP_NODELAY.Set(s, true)
-	all := &connections{accept.New(s), typ, dial, log, atomic.Int32{}, make(chan struct{}, 1)}
-	return all.Serve(ctx, all.serve)
+	all := &connections{Server: accept.New(s), typ: typ, to: to, log: log, turn: make(chan struct{}, 1)}
+	if loops := all.newLoops(s); len(loops) > 0 {
+		return all.ServeFrom(ctx, loops...)
+	}
+	return all.Serve(ctx, func(ctx context.Context, peer *sockeye.Socket, from sockeye.Sockaddr) {
+		all.serve(ctx, peer, from, nil)
+	})
 }
 
-func (all *connections) serve(ctx context.Context, peer *sockeye.Socket, from sockeye.Sockaddr) {
+// serve begins to relay a connection at once or, if that takes waiting, in a
+// goroutine.
+func (all *connections) serve(ctx context.Context, peer *sockeye.Socket, from sockeye.Sockaddr, l *loop) {
 	all.relayed.Add(1)
-	target, err := all.dial(ctx)
+	c := &connection{owner: all, ctx: ctx, peer: peer, event: Event{Peer: from}}
+	if l != nil && all.to.DialNow != nil {
+		if c.target = all.to.DialNow(); c.target != nil {
+			all.open(c, l)
+			return
+		}
+	}
+	all.Go(func() { all.dial(c, l) })
+}
+
+func (all *connections) dial(c *connection, l *loop) {
+	var err error
+	c.target, err = all.to.Dial(c.ctx)
 	if accept.Starved(err) {
 		all.relayed.Add(-1)
-		target, err = all.dialStarved(ctx, peer)
+		c.target, err = all.dialStarved(c.ctx, c.peer)
 	}
-	defer all.relayed.Add(-1)
-	ev := Event{Peer: from}
-	if err == nil {
-		err = all.relay(ctx, end{peer, all.typ}, target, &ev)
-	} else {
-		abort(ctx, peer)
-	}
-	if all.log == nil {
+	if err != nil {
+		abort(c.ctx, c.peer)
+		c.fail(err)
+		all.close(c)
 		return
 	}
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+	all.open(c, l)
+}
+
+// open begins to relay a connection whose target is there.
+func (all *connections) open(c *connection, l *loop) {
+	if typ := c.target.Type(); typ != sockeye.SOCK_STREAM && typ != sockeye.SOCK_SEQPACKET {
+		c.fail(fmt.Errorf("relay: the target's socket is of %v: want SOCK_STREAM or SOCK_SEQPACKET", typ))
+		all.close(c)
+		return
 	}
-	ev.Opened, ev.Err = false, err
-	all.log(ev)
+	c.join()
+	if all.log != nil {
+		c.event.Target, _ = c.target.Getpeername()
+		c.event.Opened = true
+		all.log(c.event)
+	}
+	l.take(c)
+}
+
+// close ends a connection.
+func (all *connections) close(c *connection) {
+	if c.target != nil {
+		c.target.Close()
+	}
+	all.relayed.Add(-1)
+	if all.log != nil {
+		ev := c.event
+		ev.Opened, ev.Sent, ev.Received, ev.Err = false, c.pipes[0].total, c.pipes[1].total, c.cause()
+		all.log(ev)
+	}
+	all.End(c.peer)
 }
 
 // patience is how long a connection whose turn it is waits for a descriptor.
@@ -75,7 +117,7 @@ func (all *connections) dialStarved(ctx context.Context, peer *sockeye.Socket) (
 		<-all.turn
 	}()
 	for start := time.Now(); ; all.Wait(ctx) {
-		target, err = all.dial(ctx)
+		target, err = all.to.Dial(ctx)
 		if !accept.Starved(err) || ctx.Err() != nil {
 			return target, err
 		}
@@ -86,72 +128,95 @@ func (all *connections) dialStarved(ctx context.Context, peer *sockeye.Socket) (
 	}
 }
 
-// An end is one of the two sockets of a connection that is relayed.
-type end struct {
-	*sockeye.Socket
-	typ sockeye.Type
-}
-
-// A connection is relayed by two goroutines, one for each direction.
+// A connection is relayed by a loop or, if that can't, by two goroutines.
 type connection struct {
-	ctx    context.Context
-	ends   [2]end       // the peer's and the target's
-	ended  atomic.Int32 // how many directions have
+	owner        owner
+	ctx          context.Context
+	peer, target *sockeye.Socket
+	pipes        [2]pipe // from the peer, and from the target
+	event        Event
+
+	ended  atomic.Int32 // how many pipes have
+	closed atomic.Int32 // how many have passed that on, too
 	broken atomic.Bool  // one ended with an error
 	err    error        // the first
+
+	mu   sync.Mutex // held by the loop, and by who gives it the connection
+	left bool       // the loop has nothing to do with it
 }
 
-// relay moves data between two sockets until both directions have ended.
-func (all *connections) relay(ctx context.Context, peer end, target *sockeye.Socket, ev *Event) error {
-	defer target.Close()
-	typ, err := sockeye.SO_TYPE.Get(target)
-	if err != nil {
-		return err
-	}
-	if typ != sockeye.SOCK_STREAM && typ != sockeye.SOCK_SEQPACKET {
-		return fmt.Errorf("relay: the target's socket is of %v: want SOCK_STREAM or SOCK_SEQPACKET", typ)
-	}
-	if all.log != nil {
-		ev.Target, _ = target.Getpeername()
-		ev.Opened = true
-		all.log(*ev)
-	}
-	c := &connection{ctx: ctx, ends: [2]end{peer, {target, typ}}}
-	back := make(chan int64)
-	all.Go(func() { back <- c.forward(1, 0) })
-	ev.Sent = c.forward(0, 1)
-	ev.Received = <-back
-	return c.err
+// An owner is who a connection is relayed for.
+type owner interface {
+	// Go runs f in a goroutine.
+	Go(f func())
+	// close is called when both pipes have ended.
+	close(c *connection)
 }
 
-// forward moves data in one direction, tells how much, and passes on its end.
-func (c *connection) forward(from, to int) int64 {
-	src, dst := c.ends[from], c.ends[to]
-	n, err := pump(dst, src)
-	c.fail(err)
-	last := c.ended.Add(1) == 2
-	if err == nil && !last && wasReset(src) {
-		c.fail(syscall.ECONNRESET)
-	}
-	switch {
-	case !c.broken.Load():
-		if !last { // else both are closed, which says as much
-			dst.Shutdown(sockeye.SHUT_WR)
+// join makes the pipes between the peer and the target.
+func (c *connection) join() {
+	peer, target := end{c.peer, c.peer.Type()}, end{c.target, c.target.Type()}
+	c.pipes = [2]pipe{{c: c, src: peer, dst: target}, {c: c, src: target, dst: peer}}
+}
+
+// leave gives what has not ended to goroutines.
+func (c *connection) leave() {
+	c.left = true
+	for i := range c.pipes {
+		if p := &c.pipes[i]; !p.ended {
+			c.owner.Go(p.run)
 		}
-	case !last && !isGone(src) && (isGone(dst) || errors.Is(err, syscall.EPIPE)):
-		// What dst sent before is still to be delivered: the other direction
-		// finds its end.
-	default:
-		abort(c.ctx, dst.Socket)
-		abort(c.ctx, src.Socket)
 	}
-	return n
+}
+
+// cause is why the connection is broken; nil: it isn't.
+func (c *connection) cause() error {
+	if c.err != nil && c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
+	}
+	return c.err
 }
 
 // fail notes why the connection is broken, unless it was before.
 func (c *connection) fail(err error) {
 	if err != nil && c.broken.CompareAndSwap(false, true) {
 		c.err = err
+	}
+}
+
+// end notes that the pipe has ended, and passes that on: an end as such, and a
+// reset as a reset. mayBeReset says that an end may hide one.
+func (p *pipe) end(err error, mayBeReset bool) {
+	c := p.c
+	p.ended = true
+	c.fail(err)
+	last := c.ended.Add(1) == 2
+	if err == nil && !last && mayBeReset && wasReset(p.src) {
+		c.fail(syscall.ECONNRESET)
+	}
+	switch {
+	case !c.broken.Load():
+		if !last { // else both are closed, which says as much
+			p.dst.Shutdown(sockeye.SHUT_WR)
+		}
+	case !last && !isGone(p.src) && (isGone(p.dst) || errors.Is(err, syscall.EPIPE)):
+		// What dst sent before is still to be delivered: the other pipe finds its
+		// end.
+	default:
+		c.owner.Go(func() { // it may have to wait
+			abort(c.ctx, p.dst.Socket)
+			abort(c.ctx, p.src.Socket)
+			p.close()
+		})
+		return
+	}
+	p.close()
+}
+
+// close ends the connection after its second pipe.
+func (p *pipe) close() {
+	if c := p.c; c.closed.Add(1) == 2 {
+		c.owner.close(c)
 	}
 }
 

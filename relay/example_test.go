@@ -37,20 +37,10 @@ func ExampleServe() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	dial := func(ctx context.Context) (*sockeye.Socket, error) {
-		c, err := h.Socket(sockeye.AF_INET, sockeye.SOCK_STREAM, 0)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.WithContext(ctx).Connect(target); err != nil {
-			c.Close()
-			return nil, err
-		}
-		return c, nil
-	}
+	to := relay.At(h, sockeye.SOCK_STREAM, target)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
-	go func() { ended <- relay.Serve(ctx, s, dial, nil) }()
+	go func() { ended <- relay.Serve(ctx, s, to, nil) }()
 
 	answer, err := http.Get("http://" + at.String())
 	if err != nil {

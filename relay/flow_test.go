@@ -97,7 +97,7 @@ func TestAnswersComeFromTheAddressThatWasWrittenTo(t *testing.T) {
 	l, target := Listen(t, host, udp6)
 	answerer(t, l)
 	s, at := ListenAt(t, host, udp4, sockeye.SockaddrInet4([4]byte{}, 0))
-	serve(t, s, udp6, target, nil)
+	serve(t, s, relay.At(host, udp6.Type, target), nil)
 	me := sockeye.SockaddrInet4([4]byte{127, 0, 0, 1}, 0)
 	c, err := host.Socket(sockeye.AF_INET, sockeye.SOCK_DGRAM, 0)
 	Check(t, err)

@@ -16,20 +16,16 @@ func Join(ctx context.Context, a, b *sockeye.Socket) (sent, received int64, err 
 	})()
 	defer a.Close()
 	defer b.Close()
-	c := &connection{ctx: ctx}
-	for i, s := range []*sockeye.Socket{a, b} {
-		typ, err := sockeye.SO_TYPE.Get(s)
-		if err != nil {
-			return 0, 0, err
-		}
-		c.ends[i] = end{s, typ}
-	}
-	back := make(chan int64)
-	go func() { back <- c.forward(1, 0) }()
-	sent = c.forward(0, 1)
-	received = <-back
-	if c.err != nil && ctx.Err() != nil {
-		c.err = context.Cause(ctx)
-	}
-	return sent, received, c.err
+	closed := make(joint)
+	c := &connection{owner: closed, ctx: ctx, peer: a, target: b}
+	c.join()
+	c.leave()
+	<-closed
+	return c.pipes[0].total, c.pipes[1].total, c.cause()
 }
+
+// A joint is the owner of one connection. It is closed with it.
+type joint chan struct{}
+
+func (joint) Go(f func())         { go f() }
+func (j joint) close(*connection) { close(j) }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"syscall"
@@ -23,36 +24,90 @@ var (
 	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 )
 
-// pump moves data until the end of src, and tells how much.
-func pump(dst, src end) (int64, error) {
-	p := pipe{dst: dst, src: src.Socket}
-	err := error(nil)
-	if src.typ == sockeye.SOCK_SEQPACKET {
-		err = p.records()
-	} else {
-		err = p.stream()
-	}
-	return p.total, err
+// An end is one of the two sockets of a connection that is relayed.
+type end struct {
+	*sockeye.Socket
+	typ sockeye.Type
 }
 
 // A pipe is one direction of a connection.
 type pipe struct {
-	dst     end
-	src     *sockeye.Socket
-	total   int64
-	nodelay bool // was asked for
+	c        *connection
+	src, dst end
+	total    int64  // bytes that dst took
+	nodelay  bool   // was asked for
+	rest     []byte // received, and not sent yet
+	ended    bool
 }
 
+// run moves data until the end of src, waiting for it in a goroutine.
+func (p *pipe) run() {
+	err := error(nil)
+	if len(p.rest) > 0 {
+		err = p.send(p.rest)
+		p.rest = nil
+	}
+	switch {
+	case err != nil:
+	case p.src.typ == sockeye.SOCK_SEQPACKET:
+		err = p.records()
+	default:
+		err = p.stream()
+	}
+	p.end(err, true)
+}
+
+// turn moves what is there to receive, and waits for nothing; events are those of
+// src, if known. It ends the pipe with the end of src. False: it takes a goroutine
+// to go on, as dst has to be waited for, or much is coming.
+func (p *pipe) turn(buf []byte, events sockeye.Events) bool {
+	for p.total <= spliceAfter {
+		n, err := p.src.Recv(buf, sockeye.MSG_DONTWAIT)
+		switch {
+		case isAgain(err):
+			return true
+		case n == 0 || err != nil:
+			p.end(err, events == 0 || events&(sockeye.POLLHUP|sockeye.POLLERR) != 0)
+			return true
+		}
+		sent, err := p.sendWith(buf[:n], sockeye.MSG_DONTWAIT)
+		switch {
+		case err != nil && !isAgain(err):
+			p.end(err, false)
+			return true
+		case sent < n:
+			p.rest = bytes.Clone(buf[sent:n])
+			return false
+		case n < len(buf) && p.src.drained(events):
+			return true
+		}
+	}
+	return false
+}
+
+// drained tells whether a receive that did not fill its buffer has taken all
+// there was, so that more will be an event of its own. Unix sockets stop where the
+// sender's credentials change, and TCP at urgent data, or before its end.
+func (e end) drained(events sockeye.Events) bool {
+	return e.Family() != sockeye.AF_UNIX && events&^(sockeye.POLLIN|sockeye.POLLOUT) == 0
+}
+
+// send sends all of b.
 func (p *pipe) send(b []byte) error {
+	_, err := p.sendWith(b, 0)
+	return err
+}
+
+func (p *pipe) sendWith(b []byte, flags sockeye.MsgFlags) (int, error) {
 	if p.total > 0 && !p.nodelay {
 		// Only the second send can have to wait for the acknowledgement of the
 		// first. Other families know no such option.
 		sockeye.TCP_NODELAY.Set(p.dst.Socket, true)
 		p.nodelay = true
 	}
-	n, err := p.dst.Send(b, 0)
+	n, err := p.dst.Send(b, flags)
 	p.total += int64(n)
-	return err
+	return n, err
 }
 
 func (p *pipe) stream() error {
@@ -74,7 +129,7 @@ func (p *pipe) stream() error {
 		}
 		if p.total > spliceAfter && p.dst.typ == sockeye.SOCK_STREAM {
 			p.forgetPath()
-			n, err := sockeye.Splice(p.dst.Socket, p.src, -1)
+			n, err := sockeye.Splice(p.dst.Socket, p.src.Socket, -1)
 			p.total += n
 			return err
 		}
@@ -123,7 +178,7 @@ func isAgain(err error) bool {
 }
 
 func (p *pipe) records() error {
-	r, err := record.NewReader(p.src, sockeye.SOCK_SEQPACKET)
+	r, err := record.NewReader(p.src.Socket, sockeye.SOCK_SEQPACKET)
 	if err != nil {
 		return err
 	}

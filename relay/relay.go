@@ -19,9 +19,7 @@ type Event struct {
 }
 
 // Serve relays until ctx ends, which gives nil, or the socket fails. It closes
-// s, and whatever it accepted and dialed, before it returns. dial gives a
-// connected socket to the target, which becomes the relay's; it is called for
-// every peer, for several at once.
+// s, and whatever it accepted and dialed, before it returns.
 //
 // With a listening s, of SOCK_STREAM or SOCK_SEQPACKET, each connection is
 // relayed in both directions until both have ended. The end of one direction is
@@ -34,16 +32,16 @@ type Event struct {
 // (RFC 4787, section 4.3). Datagrams of any length keep their boundaries.
 //
 // log may be nil. It is called from several goroutines at once.
-func Serve(ctx context.Context, s *sockeye.Socket, dial func(context.Context) (*sockeye.Socket, error), log func(Event)) error {
+func Serve(ctx context.Context, s *sockeye.Socket, to Target, log func(Event)) error {
 	typ, err := sockeye.SO_TYPE.Get(s)
 	if err != nil {
 		return err
 	}
 	switch typ {
 	case sockeye.SOCK_STREAM, sockeye.SOCK_SEQPACKET:
-		return serveConnections(ctx, s, typ, dial, log)
+		return serveConnections(ctx, s, typ, to, log)
 	case sockeye.SOCK_DGRAM:
-		return serveFlows(ctx, s, dial, log)
+		return serveFlows(ctx, s, to.Dial, log)
 	}
 	return fmt.Errorf("relay: a socket of %v can't be relayed: want SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM", typ)
 }

@@ -32,21 +32,33 @@ var (
 	connections = []Kind{tcp4, tcp6, unixStream, unixPacket}
 )
 
+// The two kinds of targets: one is connected to at once, and one in a goroutine
+// that may wait.
+const (
+	near = "near"
+	far  = "far"
+)
+
 // start relays from a new socket to a target, for the duration of the test.
 func start(t *testing.T, from, to Kind, target sockeye.Sockaddr, log func(relay.Event)) (at sockeye.Sockaddr, stop func()) {
 	s, at := Listen(t, host, from)
-	return at, serve(t, s, to, target, log)
+	return at, serve(t, s, relay.At(host, to.Type, target), log)
 }
 
-func serve(t *testing.T, s *sockeye.Socket, to Kind, target sockeye.Sockaddr, log func(relay.Event)) (stop func()) {
-	dial := func(context.Context) (*sockeye.Socket, error) { return Connect(host, to, target) }
-	return Serve(t, func(ctx context.Context) error { return relay.Serve(ctx, s, dial, log) })
+func serve(t *testing.T, s *sockeye.Socket, to relay.Target, log func(relay.Event)) (stop func()) {
+	return Serve(t, func(ctx context.Context) error { return relay.Serve(ctx, s, to, log) })
 }
 
-// through gives the two ends of a connection through a relay.
-func through(t *testing.T, from, to Kind) (client, server *sockeye.Socket) {
+// through gives the two ends of a connection through a relay to a near or a far
+// target.
+func through(t *testing.T, from, to Kind, distance string) (client, server *sockeye.Socket) {
 	l, target := Listen(t, host, to)
-	at, _ := start(t, from, to, target, nil)
+	s, at := Listen(t, host, from)
+	way := relay.At(host, to.Type, target)
+	if distance == far {
+		way.DialNow = nil
+	}
+	serve(t, s, way, nil)
 	client = Dial(t, host, from, at)
 	server, _, err := l.Accept()
 	Check(t, err)
@@ -74,11 +86,22 @@ func eachPair(t *testing.T, kinds []Kind, f func(t *testing.T, from, to Kind)) {
 	}
 }
 
+// eachWay is eachPair of connections, to targets near and far.
+func eachWay(t *testing.T, kinds []Kind, f func(t *testing.T, through func() (client, server *sockeye.Socket))) {
+	eachPair(t, kinds, func(t *testing.T, from, to Kind) {
+		for _, distance := range []string{near, far} {
+			t.Run(distance, func(t *testing.T) {
+				f(t, func() (client, server *sockeye.Socket) { return through(t, from, to, distance) })
+			})
+		}
+	})
+}
+
 func TestDataGoesBothWays(t *testing.T) {
-	eachPair(t, connections, func(t *testing.T, from, to Kind) {
-		client, server := through(t, from, to)
+	eachWay(t, connections, func(t *testing.T, through func() (client, server *sockeye.Socket)) {
+		client, server := through()
 		for _, size := range []int{1, 2048, 2049, 60_000, 3, 900_000, 2} {
-			if (from == unixPacket || to == unixPacket) && size > 100_000 {
+			if (client.Type() == sockeye.SOCK_SEQPACKET || server.Type() == sockeye.SOCK_SEQPACKET) && size > 100_000 {
 				continue
 			}
 			for _, way := range [][2]*sockeye.Socket{{client, server}, {server, client}} {
@@ -97,9 +120,9 @@ func TestDataGoesBothWays(t *testing.T) {
 }
 
 func TestHalfCloseIsPassedOnBothWays(t *testing.T) {
-	eachPair(t, connections, func(t *testing.T, from, to Kind) {
+	eachWay(t, connections, func(t *testing.T, through func() (client, server *sockeye.Socket)) {
 		for _, way := range []string{"client first", "server first"} {
-			a, b := through(t, from, to)
+			a, b := through()
 			if way == "server first" {
 				a, b = b, a
 			}
@@ -135,9 +158,9 @@ func TestResetIsPassedOnAfterTheData(t *testing.T) {
 	tcp := []Kind{tcp4, tcp6}
 	for _, size := range []int{0, 10, 100_000, 1_000_000} {
 		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
-			eachPair(t, tcp, func(t *testing.T, from, to Kind) {
+			eachWay(t, tcp, func(t *testing.T, through func() (client, server *sockeye.Socket)) {
 				for _, way := range []string{"by the client", "by the server"} {
-					a, b := through(t, from, to)
+					a, b := through()
 					if way == "by the server" {
 						a, b = b, a
 					}
@@ -170,7 +193,7 @@ func TestResetIsPassedOnAfterTheData(t *testing.T) {
 // reset, and reads first what had come before.
 func TestResetUnderWayReachesTheSender(t *testing.T) {
 	t.Parallel()
-	client, server := through(t, tcp4, tcp4)
+	client, server := through(t, tcp4, tcp4, near)
 	_, err := server.Send([]byte("last words"), 0)
 	Check(t, err)
 	if got := Receive(t, client, 10); string(got) != "last words" {
@@ -188,9 +211,49 @@ func TestResetUnderWayReachesTheSender(t *testing.T) {
 	}
 }
 
+// What receiving stops at does not stop the relay: urgent data, which is not
+// part of the stream unless it is asked for (tcp(7)), and what comes after it.
+func TestUrgentDataHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	client, server := through(t, tcp4, tcp4, near)
+	for _, way := range [][2]*sockeye.Socket{{client, server}, {server, client}} {
+		for _, part := range []struct {
+			data  string
+			flags sockeye.MsgFlags
+		}{{"before", 0}, {"!", sockeye.MSG_OOB}, {"after", 0}} {
+			_, err := way[0].Send([]byte(part.data), part.flags)
+			Check(t, err)
+		}
+		if got := Receive(t, way[1], 11); string(got) != "beforeafter" {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// A receiver that does not read stops its sender, and gets all in the end.
+func TestSlowReceiverGetsAll(t *testing.T) {
+	eachWay(t, []Kind{tcp4, unixStream}, func(t *testing.T, through func() (client, server *sockeye.Socket)) {
+		client, server := through()
+		p := payload(10 << 20)
+		sent := 0
+		for sent < len(p) {
+			n, err := client.Send(p[sent:min(sent+1000, len(p))], sockeye.MSG_DONTWAIT)
+			if errors.Is(err, syscall.EAGAIN) {
+				break
+			}
+			Check(t, err)
+			sent += n
+		}
+		Check(t, client.Shutdown(sockeye.SHUT_WR))
+		if got := Receive(t, server, sent); !bytes.Equal(got, p[:sent]) {
+			t.Errorf("%d bytes came out wrong", sent)
+		}
+	})
+}
+
 func TestRecordsKeepTheirBoundaries(t *testing.T) {
 	t.Parallel()
-	client, server := through(t, unixPacket, unixPacket)
+	client, server := through(t, unixPacket, unixPacket, near)
 	for _, way := range [][2]*sockeye.Socket{{client, server}, {server, client}} {
 		for _, size := range []int{5, 0, 0, 70_000, 1, 150_000} {
 			p := payload(size)
@@ -339,7 +402,7 @@ func TestRelayOutOfDescriptorsServesAllInTheEnd(t *testing.T) {
 		dial := func(context.Context) (*sockeye.Socket, error) {
 			return Connect(host, unixStream, sockeye.SockaddrUnix(path+".target"))
 		}
-		Check(t, relay.Serve(t.Context(), s, dial, nil))
+		Check(t, relay.Serve(t.Context(), s, relay.Target{Dial: dial}, nil))
 		return
 	}
 	at := Address(t, sockeye.AF_UNIX)

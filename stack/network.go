@@ -6,6 +6,7 @@ import (
 
 	"sockeye/link"
 	"sockeye/stack/inet"
+	"sockeye/stack/sock"
 	"sockeye/wire"
 )
 
@@ -123,11 +124,11 @@ func (h *Host) Neighbours() (list []Neighbour) {
 	return list
 }
 
-// ListSockets is what ss(8) shows of the sockets of AF_INET and AF_INET6.
-func (h *Host) ListSockets() []inet.SocketInfo {
+// ListSockets is what ss(8) shows of the sockets: those of AF_INET and AF_INET6, then those of AF_UNIX.
+func (h *Host) ListSockets() []sock.SocketInfo {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	return h.inet.Sockets()
+	return append(h.inet.Sockets(), h.unix.Sockets()...)
 }
 
 // Interfaces are the host's interfaces with their addresses, by index; the first is lo.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,10 +56,15 @@ runs until Ctrl-C, which is its orderly end: the exit status is 0.`,
 
 func (srv *service) relay(ctx context.Context, to addr.Address, timeout time.Duration) error {
 	h := srv.a.host
-	if _, err := to.Remote(ctx, h); err != nil { // a name that nobody knows is told now
+	ways, err := to.Remote(ctx, h)
+	if err != nil { // a name that nobody knows is told now
 		return failure{"relay to " + to.String(), err}
 	}
-	dial := func(ctx context.Context) (*sockeye.Socket, error) {
+	target := relay.At(h, to.Type, sockaddrs(ways)...)
+	if _, err := netip.ParseAddr(to.Host); err != nil && to.Host != "" && to.Host != "localhost" {
+		target.DialNow = nil // another name may mean another address by then
+	}
+	target.Dial = func(ctx context.Context) (*sockeye.Socket, error) {
 		if timeout > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, timeout)
@@ -71,8 +77,15 @@ func (srv *service) relay(ctx context.Context, to addr.Address, timeout time.Dur
 		return conn, nil
 	}
 	return srv.run(ctx, func(ctx context.Context, s *sockeye.Socket) error {
-		return relay.Serve(ctx, s, dial, func(e relay.Event) {
+		return relay.Serve(ctx, s, target, func(e relay.Event) {
 			srv.tell(e.Opened, event{Peer: srv.name(e.Peer), Target: to.String(), Received: &e.Sent, Sent: &e.Received}, e.Err)
 		})
 	})
+}
+
+func sockaddrs(ways []addr.Info) (all []sockeye.Sockaddr) {
+	for _, w := range ways {
+		all = append(all, w.Sockaddr)
+	}
+	return all
 }

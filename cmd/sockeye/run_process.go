@@ -20,6 +20,10 @@ func (n *network) run(path string, args []string) error {
 	// The program ends when the thread that started it does (PR_SET_PDEATHSIG): by SIGKILL, which
 	// leaves it without a network.
 	runtime.LockOSThread()
+	// The other processors are the program's: a gateway that has them all, too, spends its time waking threads.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(1, runtime.NumCPU()/2))
+	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, forwarded...)
 	defer signal.Stop(signals)

@@ -63,8 +63,12 @@ func serve(t *testing.T, script []error, then func(s *scripted, served *atomic.I
 		ctx, cancel := context.WithCancel(t.Context())
 		var served atomic.Int32
 		ended := make(chan error, 1)
+		v := accept.New(l)
 		go func() {
-			ended <- accept.New(l).Serve(ctx, func(context.Context, *sockeye.Socket, sockeye.Sockaddr) { served.Add(1) })
+			ended <- v.Serve(ctx, func(_ context.Context, conn *sockeye.Socket, _ sockeye.Sockaddr) {
+				served.Add(1)
+				v.End(conn)
+			})
 		}()
 		synctest.Wait()
 		if then != nil {

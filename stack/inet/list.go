@@ -6,25 +6,13 @@ import (
 	"slices"
 
 	"sockeye"
+	"sockeye/stack/sock"
 	"sockeye/wire"
 )
 
-// A SocketInfo is what ss(8) shows of a socket.
-type SocketInfo struct {
-	Type          sockeye.Type
-	Proto         sockeye.Protocol
-	Connected     bool             // ESTAB, otherwise UNCONN
-	State         sockeye.TCPState // of TCP
-	Local, Remote sockeye.Sockaddr
-	// RecvQ and SendQ are bytes in the queues: of datagrams, as SO_RCVBUF and SO_SNDBUF count
-	// them; of a listener, the connections that wait and its backlog.
-	RecvQ, SendQ int
-	Drops        uint32 // datagrams that found no room
-}
-
 // Sockets are the sockets that receive: raw ones, and those that have a port, by port. Of
 // TCP they are the listeners, and all connections from the handshake to TIME-WAIT.
-func (s *Stack) Sockets() (list []SocketInfo) {
+func (s *Stack) Sockets() (list []sock.SocketInfo) {
 	for _, port := range slices.Sorted(maps.Keys(s.tcp.listeners)) {
 		for _, t := range s.tcp.listeners[port] {
 			list = append(list, t.info())
@@ -50,9 +38,9 @@ func (s *Stack) Sockets() (list []SocketInfo) {
 	return list
 }
 
-func (b *mailbox) info(unsent int) SocketInfo {
-	i := SocketInfo{
-		Type: b.Type, Proto: b.Proto, Connected: b.connected,
+func (b *mailbox) info(unsent int) sock.SocketInfo {
+	i := sock.SocketInfo{
+		Family: b.Family, Type: b.Type, Proto: b.Proto, Connected: b.connected,
 		RecvQ: int(b.memory.Load()) - b.freed, SendQ: unsent, Drops: b.drops,
 	}
 	i.Local, _ = b.Getsockname()
@@ -70,8 +58,8 @@ func (f flow) compare(g flow) int {
 }
 
 // info implements segmentTaker.
-func (t *TCP) info() SocketInfo {
-	i := SocketInfo{Type: t.Type, Proto: t.Proto, Connected: t.connected, State: sockeye.TCPState(t.state())}
+func (t *TCP) info() sock.SocketInfo {
+	i := sock.SocketInfo{Family: t.Family, Type: t.Type, Proto: t.Proto, Connected: t.connected, State: sockeye.TCPState(t.state())}
 	i.Local, _ = t.Getsockname()
 	if t.queue != nil {
 		i.RecvQ, i.SendQ = t.queue.len(), t.queue.most
@@ -84,19 +72,19 @@ func (t *TCP) info() SocketInfo {
 }
 
 // info implements segmentTaker.
-func (r *half) info() SocketInfo { return r.flow.info(&r.listener.base, sockeye.TCP_SYN_RECV) }
+func (r *half) info() sock.SocketInfo { return r.flow.info(&r.listener.base, sockeye.TCP_SYN_RECV) }
 
 // info implements segmentTaker.
-func (k *lingering) info() SocketInfo {
+func (k *lingering) info() sock.SocketInfo {
 	b := base{}
 	b.Family, b.Type, b.Proto = k.family, sockeye.SOCK_STREAM, sockeye.IPPROTO_TCP
 	return k.flow.info(&b, sockeye.TCPState(k.tw.State))
 }
 
 // info is for a flow without a socket of its own, as a socket of b's family would see it.
-func (f flow) info(b *base, state sockeye.TCPState) SocketInfo {
-	return SocketInfo{
-		Type: b.Type, Proto: b.Proto, State: state,
+func (f flow) info(b *base, state sockeye.TCPState) sock.SocketInfo {
+	return sock.SocketInfo{
+		Family: b.Family, Type: b.Type, Proto: b.Proto, State: state,
 		Local: b.name(f.local, f.localPort, int(f.zone)), Remote: b.name(f.remote, f.remotePort, int(f.zone)),
 	}
 }

@@ -295,7 +295,7 @@ func (b *base) getSocket(name int, val []byte) (int, error) {
 		}
 		return copy(val, sa.AppendBytes(nil)), nil
 	}
-	b.Opt.BindToIfindex = b.claim.ifindex // which connecting may have changed
+	b.noteBound()
 	return b.GetSockopt(name, val)
 }
 
@@ -313,12 +313,19 @@ func (b *base) setSocket(name int, val []byte) error {
 		}
 		v, err := sock.Int(val)
 		if err == nil {
-			b.Opt.PeekOff = v
+			b.OwnOptions().PeekOff = v
 		}
 		return err
 	}
-	b.Opt.BindToIfindex = b.claim.ifindex
+	b.noteBound()
 	err := b.SetSockopt(name, val)
 	b.claim.ifindex, b.claim.reuse, b.claim.share = b.Opt.BindToIfindex, b.Opt.ReuseAddr, b.Opt.ReusePort
 	return err
+}
+
+// noteBound is for SO_BINDTOIFINDEX: connecting may have bound the socket to an interface.
+func (b *base) noteBound() {
+	if b.Opt.BindToIfindex != b.claim.ifindex {
+		b.OwnOptions().BindToIfindex = b.claim.ifindex
+	}
 }

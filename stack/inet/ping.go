@@ -21,7 +21,7 @@ func (s *Stack) OpenPing(family sockeye.Family, proto sockeye.Protocol) (*Ping, 
 	}
 	p := new(Ping)
 	p.init(s, family, sockeye.SOCK_DGRAM, proto)
-	p.claim.reuse, p.Opt.ReuseAddr = true, true
+	p.claim.reuse, p.OwnOptions().ReuseAddr = true, true
 	p.claim.v6only = family == sockeye.AF_INET6
 	return p, nil
 }

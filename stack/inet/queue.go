@@ -245,9 +245,9 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	b.tell(m, d)
 	if b.Opt.PeekOff >= 0 {
 		if peek {
-			b.Opt.PeekOff += n
+			b.OwnOptions().PeekOff += n
 		} else {
-			b.Opt.PeekOff = max(0, b.Opt.PeekOff-whole)
+			b.OwnOptions().PeekOff = max(0, b.Opt.PeekOff-whole)
 		}
 	}
 	if !peek {

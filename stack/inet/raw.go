@@ -24,7 +24,7 @@ func (s *Stack) OpenRaw(family sockeye.Family, proto sockeye.Protocol) *Raw {
 	r.own()
 	r.ip.hdrIncl = proto == sockeye.IPPROTO_RAW
 	r.claim.port = uint16(proto) // as getsockname(2) tells
-	r.claim.reuse, r.Opt.ReuseAddr = true, true
+	r.claim.reuse, r.OwnOptions().ReuseAddr = true, true
 	if family == sockeye.AF_INET6 && proto == sockeye.IPPROTO_ICMPV6 {
 		r.checksum = icmpChecksumAt
 	}

@@ -52,7 +52,7 @@ const (
 func (s *Stack) OpenTCP(family sockeye.Family) *TCP {
 	t := s.newTCP(family)
 	set := &s.Sysctl.TCP
-	t.Opt.Sndbuf, t.Opt.Rcvbuf = set.SndBuf, set.RcvBuf
+	t.ShareOptions(s.tcp.defaults.With(set.SndBuf, set.RcvBuf))
 	t.cfg, t.opt, t.optShared = &s.tcp.config, &s.tcp.options, true
 	return t
 }

@@ -6,6 +6,7 @@ import (
 
 	"sockeye"
 	"sockeye/packet"
+	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
@@ -69,7 +70,7 @@ func (c *Call) take(h *header, g *tcp.Segment) {
 }
 
 // info implements segmentTaker.
-func (c *Call) info() SocketInfo { return c.flow.info(&c.listener.base, sockeye.TCP_SYN_RECV) }
+func (c *Call) info() sock.SocketInfo { return c.flow.info(&c.listener.base, sockeye.TCP_SYN_RECV) }
 
 // forget implements segmentTaker.
 func (c *Call) forget() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"syscall"
 
+	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
@@ -38,7 +39,7 @@ type segmentTaker interface {
 	// take handles a segment, and its payload.
 	take(h *header, g *tcp.Segment)
 	// info is what ss(8) shows of it.
-	info() SocketInfo
+	info() sock.SocketInfo
 	// forget ends it without a word to the peer.
 	forget()
 }
@@ -68,12 +69,13 @@ type tcpLayer struct {
 	cookies   fastOpenCookies
 	lingering int // flows in TIME-WAIT
 
-	looped  []looped
-	in      tcp.Segment        // scratch
-	connect tcp.ConnectOptions // scratch
-	conn    tcp.Config         // scratch
-	config  tcp.Config         // of sockets that have set nothing
-	options tcpOptions         // likewise
+	looped   []looped
+	in       tcp.Segment        // scratch
+	connect  tcp.ConnectOptions // scratch
+	conn     tcp.Config         // scratch
+	config   tcp.Config         // of sockets that have set nothing
+	options  tcpOptions         // likewise
+	defaults sock.DefaultOptions
 }
 
 func newTCPLayer(key tcp.Key) tcpLayer {

@@ -83,7 +83,7 @@ func (t *TCP) stopListening() {
 		c.forget()
 	}
 	for _, c := range q.ready {
-		c.Opt.Linger = sockeye.Linger{On: true}
+		c.OwnOptions().Linger = sockeye.Linger{On: true}
 		c.Release()
 	}
 }
@@ -242,7 +242,8 @@ func (t *TCP) push(conn *tcp.Conn, f flow, h *header) *TCP {
 func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 	s := t.stack
 	c := s.newTCP(t.Family)
-	c.Opt, c.ip, c.opt = t.Opt, t.ip, t.opt
+	c.InheritOptions(&t.Socket)
+	c.ip, c.opt = t.ip, t.opt
 	c.shared, t.shared, c.optShared, t.optShared = true, true, true, true
 	if c.ip.groups != nil || c.ip.options != nil { // of the listener alone
 		c.own()
@@ -252,7 +253,10 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 		c.ownTCP()
 		c.opt.fastOpen = 0
 	}
-	c.Opt.Priority, t.slowAck = 0, false
+	t.slowAck = false
+	if c.Opt.Priority != 0 {
+		c.OwnOptions().Priority = 0
+	}
 	c.synTTL, c.synIface = h.ttl, uint16(h.iface.Index)
 	c.claim = t.claim
 	c.claim.ip, c.source, c.claim.port, c.claim.listens = f.local, f.local, f.localPort, false

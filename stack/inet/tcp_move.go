@@ -22,7 +22,7 @@ func (t *TCP) Take(list *packet.List, most int) error {
 		return t.nothing()
 	}
 	if t.Opt.PeekOff >= 0 {
-		t.Opt.PeekOff = max(0, t.Opt.PeekOff-n)
+		t.OwnOptions().PeekOff = max(0, t.Opt.PeekOff-n)
 	}
 	return nil
 }

@@ -372,7 +372,8 @@ func (t *TCP) getSocketTCP(name int, val []byte) (int, error) {
 		}
 	case sockeye.SO_SNDBUF.Name, sockeye.SO_RCVBUF.Name:
 		if t.conn != nil { // which may have tuned them
-			t.Opt.Sndbuf, t.Opt.Rcvbuf = int(t.cfg.SndBuf), int(t.cfg.RcvBuf)
+			o := t.OwnOptions()
+			o.Sndbuf, o.Rcvbuf = int(t.cfg.SndBuf), int(t.cfg.RcvBuf)
 		}
 	}
 	return t.getSocket(name, val)
@@ -385,7 +386,7 @@ func (t *TCP) setSocketTCP(name int, val []byte) error {
 	if name == sockeye.SO_PEEK_OFF.Name {
 		v, err := sock.Int(val)
 		if err == nil {
-			t.Opt.PeekOff = v
+			t.OwnOptions().PeekOff = v
 		}
 		return err
 	}
@@ -410,7 +411,7 @@ func (t *TCP) setSocketTCP(name int, val []byte) error {
 			t.conn.SetRcvBuf(t.Opt.Rcvbuf)
 		}
 	case sockeye.SO_RCVLOWAT.Name:
-		t.Opt.Rcvlowat = min(t.Opt.Rcvlowat, t.stack.Sysctl.TCP.RcvBufMax/2)
+		t.OwnOptions().Rcvlowat = min(t.Opt.Rcvlowat, t.stack.Sysctl.TCP.RcvBufMax/2)
 		t.cfg.RcvLowat = int32(t.Opt.Rcvlowat)
 		t.Wake(sockeye.ForRead)
 	case sockeye.SO_OOBINLINE.Name:

@@ -164,9 +164,9 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	if t.Opt.PeekOff >= 0 {
 		if flags&sockeye.MSG_PEEK != 0 {
-			t.Opt.PeekOff += m.N
+			t.OwnOptions().PeekOff += m.N
 		} else {
-			t.Opt.PeekOff = max(0, t.Opt.PeekOff-m.N)
+			t.OwnOptions().PeekOff = max(0, t.Opt.PeekOff-m.N)
 		}
 	}
 	t.tell(m, c)

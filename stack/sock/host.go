@@ -50,6 +50,7 @@ type Host struct {
 	fds     []*Descriptor // by number; nil: free
 	free    int           // the lowest that may be free
 	sockets uint32        // how many there have been
+	options DefaultOptions
 	closed  bool
 
 	wakes    sync.Pool       // channels to park on

@@ -19,8 +19,8 @@ type option struct {
 
 func boolean(field func(*Options) *bool) option {
 	return option{
-		get: func(s *Socket) int { return b2i(*field(&s.Opt)) },
-		set: func(s *Socket, v int) error { *field(&s.Opt) = v != 0; return nil },
+		get: func(s *Socket) int { return b2i(*field(s.Opt)) },
+		set: func(s *Socket, v int) error { *field(s.OwnOptions()) = v != 0; return nil },
 	}
 }
 
@@ -28,11 +28,11 @@ func boolean(field func(*Options) *bool) option {
 func exclusive(fields func(*Options) (on, off *bool)) option {
 	return option{
 		get: func(s *Socket) int {
-			on, _ := fields(&s.Opt)
+			on, _ := fields(s.Opt)
 			return b2i(*on)
 		},
 		set: func(s *Socket, v int) error {
-			on, off := fields(&s.Opt)
+			on, off := fields(s.OwnOptions())
 			*on = v != 0
 			*off = *off && v == 0
 			return nil
@@ -42,8 +42,8 @@ func exclusive(fields func(*Options) (on, off *bool)) option {
 
 func number(field func(*Options) *int) option {
 	return option{
-		get: func(s *Socket) int { return *field(&s.Opt) },
-		set: func(s *Socket, v int) error { *field(&s.Opt) = v; return nil },
+		get: func(s *Socket) int { return *field(s.Opt) },
+		set: func(s *Socket, v int) error { *field(s.OwnOptions()) = v; return nil },
 	}
 }
 
@@ -116,7 +116,7 @@ func init() {
 				case v != 0 && v != 1:
 					return syscall.EINVAL
 				}
-				s.Opt.ZeroCopy = v != 0
+				s.OwnOptions().ZeroCopy = v != 0
 				return nil
 			},
 		},
@@ -129,7 +129,7 @@ func init() {
 				case v&timestampingBindPHC != 0: // which takes another structure
 					return syscall.EOPNOTSUPP
 				}
-				s.Opt.Timestamping = v
+				s.OwnOptions().Timestamping = v
 				return nil
 			},
 		},
@@ -145,7 +145,7 @@ func init() {
 		sockeye.SO_SNDBUF.Name: {
 			get: func(s *Socket) int { return s.Opt.Sndbuf },
 			set: func(s *Socket, v int) error {
-				s.Opt.Sndbuf = doubled(v, s.Host.Sysctl.WmemMax, minSndbuf)
+				s.OwnOptions().Sndbuf = doubled(v, s.Host.Sysctl.WmemMax, minSndbuf)
 				s.Wake(sockeye.ForWrite)
 				return nil
 			},
@@ -153,17 +153,17 @@ func init() {
 		sockeye.SO_RCVBUF.Name: {
 			get: func(s *Socket) int { return s.Opt.Rcvbuf },
 			set: func(s *Socket, v int) error {
-				s.Opt.Rcvbuf = doubled(v, s.Host.Sysctl.RmemMax, minRcvbuf)
+				s.OwnOptions().Rcvbuf = doubled(v, s.Host.Sysctl.RmemMax, minRcvbuf)
 				return nil
 			},
 		},
 		sockeye.SO_SNDBUFFORCE.Name: guarded(syscall.EPERM, option{set: func(s *Socket, v int) error {
-			s.Opt.Sndbuf = doubled(max(v, 0), math.MaxInt32, minSndbuf)
+			s.OwnOptions().Sndbuf = doubled(max(v, 0), math.MaxInt32, minSndbuf)
 			s.Wake(sockeye.ForWrite)
 			return nil
 		}}),
 		sockeye.SO_RCVBUFFORCE.Name: guarded(syscall.EPERM, option{set: func(s *Socket, v int) error {
-			s.Opt.Rcvbuf = doubled(max(v, 0), math.MaxInt32, minRcvbuf)
+			s.OwnOptions().Rcvbuf = doubled(max(v, 0), math.MaxInt32, minRcvbuf)
 			return nil
 		}}),
 		sockeye.SO_RCVLOWAT.Name: {
@@ -172,7 +172,7 @@ func init() {
 				if v < 0 {
 					v = math.MaxInt32
 				}
-				s.Opt.Rcvlowat = max(v, 1)
+				s.OwnOptions().Rcvlowat = max(v, 1)
 				return nil
 			},
 		},
@@ -182,7 +182,7 @@ func init() {
 				if (v < 0 || v > 6) && !s.Host.Privileged {
 					return syscall.EPERM
 				}
-				s.Opt.Priority = v
+				s.OwnOptions().Priority = v
 				return nil
 			},
 		},
@@ -200,7 +200,7 @@ func (s *Socket) bindToIface(index int) error {
 	if s.Opt.BindToIfindex != 0 && !s.Host.Privileged {
 		return syscall.EPERM
 	}
-	s.Opt.BindToIfindex = index
+	s.OwnOptions().BindToIfindex = index
 	return nil
 }
 
@@ -282,12 +282,12 @@ func (s *Socket) SetSockopt(name int, val []byte) error {
 			forever := uint64(math.MaxInt64 / hz)
 			seconds = int(int32(forever))
 		}
-		s.Opt.Linger = sockeye.Linger{On: v != 0, Seconds: seconds}
+		s.OwnOptions().Linger = sockeye.Linger{On: v != 0, Seconds: seconds}
 		return nil
 	case sockeye.SO_RCVTIMEO.Name:
-		return setTimeval(&s.Opt.Rcvtimeo, val)
+		return setTimeval(&s.OwnOptions().Rcvtimeo, val)
 	case sockeye.SO_SNDTIMEO.Name:
-		return setTimeval(&s.Opt.Sndtimeo, val)
+		return setTimeval(&s.OwnOptions().Sndtimeo, val)
 	}
 	o, ok := socketOptions[name]
 	if !ok || o.set == nil {

@@ -21,9 +21,10 @@ type Socket struct {
 	Shut   Shut
 	number uint32 // among the host's sockets
 
-	Opt Options
+	Opt    *Options // for reading: see OwnOptions
+	ownOpt bool     // no other socket has them
 
-	refs  int
+	refs  int32
 	waits [2]waitlist // by sockeye.Direction
 }
 
@@ -39,7 +40,26 @@ const (
 // Init makes s a socket of the host.
 func (s *Socket) Init(h *Host, family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) {
 	h.sockets++
-	*s = Socket{Host: h, number: h.sockets, Family: family, Type: typ, Proto: proto, Opt: defaultOptions(&h.Sysctl)}
+	*s = Socket{Host: h, number: h.sockets, Family: family, Type: typ, Proto: proto, Opt: h.defaultOptions()}
+}
+
+// OwnOptions gives the options to be changed: until then sockets share what most of them have. The
+// host is locked.
+func (s *Socket) OwnOptions() *Options {
+	if !s.ownOpt {
+		o := *s.Opt
+		s.Opt, s.ownOpt = &o, true
+	}
+	return s.Opt
+}
+
+// ShareOptions gives s options that other sockets have too.
+func (s *Socket) ShareOptions(o *Options) { s.Opt, s.ownOpt = o, false }
+
+// InheritOptions gives s the options that l has, until one of them changes its own.
+func (s *Socket) InheritOptions(l *Socket) {
+	l.ownOpt = false
+	s.ShareOptions(l.Opt)
 }
 
 // Base is s.
@@ -85,9 +105,18 @@ type Options struct {
 	BindToIfindex  int
 }
 
-func defaultOptions(c *Sysctl) Options {
-	return Options{
-		Sndbuf: c.WmemDefault, Rcvbuf: c.RmemDefault,
-		Rcvlowat: 1, PeekOff: -1, IncomingCPU: -1,
+// defaultOptions are those of a new socket.
+func (h *Host) defaultOptions() *Options {
+	return h.options.With(h.Sysctl.WmemDefault, h.Sysctl.RmemDefault)
+}
+
+// DefaultOptions remembers the options that sockets begin with, so that they share them.
+type DefaultOptions struct{ last *Options }
+
+// With gives the options of a new socket with these sizes of buffers.
+func (d *DefaultOptions) With(sndbuf, rcvbuf int) *Options {
+	if d.last == nil || d.last.Sndbuf != sndbuf || d.last.Rcvbuf != rcvbuf {
+		d.last = &Options{Sndbuf: sndbuf, Rcvbuf: rcvbuf, Rcvlowat: 1, PeekOff: -1, IncomingCPU: -1}
 	}
+	return d.last
 }

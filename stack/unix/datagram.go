@@ -109,9 +109,9 @@ func (s *Socket) recvDatagram(m *sockeye.Message, flags sockeye.MsgFlags) error 
 	s.tell(m, from, peek)
 	if s.Opt.PeekOff >= 0 {
 		if peek {
-			s.Opt.PeekOff += n
+			s.OwnOptions().PeekOff += n
 		} else {
-			s.Opt.PeekOff = max(0, s.Opt.PeekOff-len(from.data))
+			s.OwnOptions().PeekOff = max(0, s.Opt.PeekOff-len(from.data))
 		}
 	}
 	if !peek {

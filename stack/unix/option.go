@@ -50,9 +50,9 @@ func (s *Socket) Setsockopt(level, name int, val []byte) error {
 			return err
 		}
 		if name == sockeye.SO_PASSCRED.Name {
-			s.Opt.PassCred = v != 0
+			s.OwnOptions().PassCred = v != 0
 		} else {
-			s.Opt.PeekOff = v
+			s.OwnOptions().PeekOff = v
 		}
 		return nil
 	case sockeye.SO_REUSEPORT.Name:
@@ -82,14 +82,7 @@ func (s *Socket) Ioctl(req uint) (int, error) {
 		if s.state == listening {
 			return 0, syscall.EINVAL
 		}
-		n := 0
-		for _, m := range s.queue {
-			n += len(m.rest())
-			if !s.connectionOriented() {
-				break
-			}
-		}
-		return n, nil
+		return s.unread(), nil
 	case siocatmark:
 		if s.Type != sockeye.SOCK_STREAM {
 			return 0, syscall.EOPNOTSUPP
@@ -102,6 +95,17 @@ func (s *Socket) Ioctl(req uint) (int, error) {
 		return 0, nil
 	}
 	return 0, syscall.ENOTTY
+}
+
+// unread is what can be received: all of it, or the first datagram (unix_inq_len).
+func (s *Socket) unread() (n int) {
+	for _, m := range s.queue {
+		n += len(m.rest())
+		if !s.connectionOriented() {
+			break
+		}
+	}
+	return n
 }
 
 // Ready is unix_poll and unix_dgram_poll.

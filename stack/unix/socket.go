@@ -186,7 +186,10 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	conn.Opt.PassCred, conn.Opt.PassSec = l.Opt.PassCred, l.Opt.PassSec
+	if l.Opt.PassCred || l.Opt.PassSec {
+		o := conn.OwnOptions()
+		o.PassCred, o.PassSec = l.Opt.PassCred, l.Opt.PassSec
+	}
 	conn.name = l.name
 	conn.join(s)
 	s.peerCred = l.peerCred
@@ -219,10 +222,13 @@ func (s *Socket) connectDatagram(sa sockeye.Sockaddr) error {
 	s.peer = other
 	s.state = closed
 	if other != nil {
-		s.state = established
+		s.state, other.state = established, established
 	}
 	if old != nil && old != other {
 		s.disconnected(old)
+		if old.peer == nil {
+			old.state = closed
+		}
 	}
 	s.WakeAll()
 	return nil

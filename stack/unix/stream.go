@@ -160,12 +160,12 @@ func (s *Socket) recvStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		skip = 0
 		if peek {
 			if s.Opt.PeekOff >= 0 {
-				s.Opt.PeekOff += n
+				s.OwnOptions().PeekOff += n
 			}
 			i++
 		} else {
 			if s.Opt.PeekOff >= 0 {
-				s.Opt.PeekOff = max(0, s.Opt.PeekOff-n)
+				s.OwnOptions().PeekOff = max(0, s.Opt.PeekOff-n)
 			}
 			from.off += n
 			if left == 0 {
