@@ -29,7 +29,12 @@ func NewConn(s *Socket) (net.Conn, error) {
 // there is none.
 func newConn(s *Socket, n network, remote Sockaddr) net.Conn {
 	local, _ := s.Getsockname()
-	c := conn{s: s, n: n, connected: !remote.IsZero(), local: n.netAddr(local), remote: n.netAddr(remote)}
+	c := conn{s: s, n: n, connected: !remote.IsZero()}
+	if n.kind == "unix" {
+		c.names = &[2]net.Addr{n.netAddr(local), n.netAddr(remote)}
+	} else {
+		c.local, c.remote = endOf(local), endOf(remote)
+	}
 	switch n.kind {
 	case "tcp":
 		return &TCPConn{c}
@@ -52,7 +57,25 @@ type conn struct {
 	s             *Socket
 	n             network
 	connected     bool
-	local, remote net.Addr
+	local, remote end
+	names         *[2]net.Addr // of a unix socket: local and remote
+}
+
+// An end is an IP address and port in little memory: programs have many connections, and ask few
+// for their addresses.
+type end struct {
+	ip     [16]byte
+	scope  uint32
+	port   uint16
+	family Family // AF_UNSPEC: there is none
+}
+
+func endOf(sa Sockaddr) end {
+	return end{ip: sa.ip, scope: sa.scopeID, port: sa.port, family: sa.family}
+}
+
+func (e end) netAddr(n *network) net.Addr {
+	return n.netAddr(Sockaddr{family: e.family, port: e.port, scopeID: e.scope, ip: e.ip})
 }
 
 // Read is net.Conn's: the end of a stream is io.EOF.
@@ -63,7 +86,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.s.Recv(p, 0)
 	switch {
 	case err != nil:
-		return n, c.opError("read", "read", c.remote, err)
+		return n, c.failed("read", "read", err)
 	case n == 0 && c.n.typ == SOCK_STREAM:
 		return 0, io.EOF
 	}
@@ -77,17 +100,27 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err == nil && n < len(p) && c.n.typ == SOCK_STREAM {
 		err = syscall.EAGAIN // SO_SNDTIMEO
 	}
-	return n, c.opError("write", "write", c.remote, err)
+	return n, c.failed("write", "write", err)
 }
 
 // Close closes the socket and wakes whoever waits on it.
-func (c *conn) Close() error { return c.opError("close", "close", c.remote, c.s.Close()) }
+func (c *conn) Close() error { return c.failed("close", "close", c.s.Close()) }
 
 // LocalAddr is the address of this side.
-func (c *conn) LocalAddr() net.Addr { return c.local }
+func (c *conn) LocalAddr() net.Addr {
+	if c.names != nil {
+		return c.names[0]
+	}
+	return c.local.netAddr(&c.n)
+}
 
 // RemoteAddr is the address of the peer; nil where there is none.
-func (c *conn) RemoteAddr() net.Addr { return c.remote }
+func (c *conn) RemoteAddr() net.Addr {
+	if c.names != nil {
+		return c.names[1]
+	}
+	return c.remote.netAddr(&c.n)
+}
 
 // Socket is the socket below, with all of its calls. It shares the deadlines.
 func (c *conn) Socket() *Socket { return c.s }
@@ -111,7 +144,15 @@ func (c *conn) SetReadBuffer(bytes int) error { return c.setError(SO_RCVBUF.Set(
 func (c *conn) SetWriteBuffer(bytes int) error { return c.setError(SO_SNDBUF.Set(c.s, bytes)) }
 
 func (c *conn) shutdown(how How) error {
-	return c.opError("close", "shutdown", c.remote, c.s.Shutdown(how))
+	return c.failed("close", "shutdown", c.s.Shutdown(how))
+}
+
+// failed is opError of a call that is between both ends.
+func (c *conn) failed(op, call string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.opError(op, call, c.RemoteAddr(), err)
 }
 
 // opError is a failed call as package net tells it.
@@ -119,7 +160,7 @@ func (c *conn) opError(op, call string, to net.Addr, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &net.OpError{Op: op, Net: c.n.name, Source: c.local, Addr: to, Err: cause(call, err)}
+	return &net.OpError{Op: op, Net: c.n.name, Source: c.LocalAddr(), Addr: to, Err: cause(call, err)}
 }
 
 // setError is the error of an option or a deadline.
@@ -127,7 +168,7 @@ func (c *conn) setError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &net.OpError{Op: "set", Net: c.n.name, Addr: c.local, Err: cause("setsockopt", err)}
+	return &net.OpError{Op: "set", Net: c.n.name, Addr: c.LocalAddr(), Err: cause("setsockopt", err)}
 }
 
 // cause is what package net has inside a *net.OpError: net.ErrClosed, an

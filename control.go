@@ -181,6 +181,14 @@ func (m ControlMessage) OriginalDst() (Sockaddr, bool) {
 	return SockaddrBytes(m.Data), true
 }
 
+// PathMTU reads the data of IPV6_PATHMTU: a datagram to this address was longer than the MTU.
+func (m ControlMessage) PathMTU() (PathMTU, bool) {
+	if !m.is(IPV6_PATHMTU.Level, IPV6_PATHMTU.Name) || len(m.Data) < sizeofMTUInfo {
+		return PathMTU{}, false
+	}
+	return decodePathMTU(m.Data), true
+}
+
 func (m ControlMessage) is(level, typ int) bool { return m.Level == level && m.Type == typ }
 
 // Credentials reads the data of SCM_CREDENTIALS.

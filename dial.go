@@ -244,9 +244,8 @@ func (d *Dialer) dial(ctx context.Context, n network, a net.Addr) (net.Conn, err
 }
 
 func metItself(conn net.Conn) bool {
-	local, _ := addrPort(conn.LocalAddr())
-	remote, _ := addrPort(conn.RemoteAddr())
-	return local == remote
+	c, ok := conn.(*TCPConn)
+	return ok && c.local == c.remote
 }
 
 // connect makes the socket calls of one dial.

@@ -23,7 +23,7 @@ func (c *IPConn) ReadFrom(p []byte) (int, net.Addr, error) {
 func (c *IPConn) ReadFromIP(p []byte) (int, *net.IPAddr, error) {
 	n, from, err := c.s.Recvfrom(p, 0)
 	if err != nil {
-		return n, nil, c.opError("read", "recvfrom", c.remote, err)
+		return n, nil, c.failed("read", "recvfrom", err)
 	}
 	if from.Family() == AF_INET && n > 0 {
 		if header := int(p[0]&0xf) * 4; p[0]>>4 == 4 && header >= 20 && header <= n {
@@ -38,7 +38,7 @@ func (c *IPConn) ReadFromIP(p []byte) (int, *net.IPAddr, error) {
 func (c *IPConn) ReadMsgIP(p, oob []byte) (n, oobn, flags int, addr *net.IPAddr, err error) {
 	n, oobn, f, from, err := c.recvmsg(p, oob)
 	if err != nil {
-		return n, oobn, int(f), nil, c.opError("read", "recvmsg", c.remote, err)
+		return n, oobn, int(f), nil, c.failed("read", "recvmsg", err)
 	}
 	return n, oobn, int(f), c.sender(from), nil
 }
@@ -52,7 +52,7 @@ func (c *IPConn) sender(sa Sockaddr) *net.IPAddr {
 func (c *IPConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.IPAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.local, Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToIP(p, to)
 }

@@ -218,6 +218,26 @@ var multicastIfCodec = codec[MulticastInterface]{
 	},
 }
 
+// A PathMTU is the value of IPV6_PATHMTU, C's struct ip6_mtuinfo (RFC 3542 section 11): the MTU of
+// the path to a connected socket's peer. With IPV6_RECVPATHMTU it comes as ancillary data after a
+// datagram was too long, with the address that it was for.
+type PathMTU struct {
+	Addr Sockaddr
+	MTU  int
+}
+
+const sizeofMTUInfo = sizeofSockaddrInet6 + 4
+
+var pathMTUCodec = codec[PathMTU]{typ: "struct ip6_mtuinfo", size: sizeofMTUInfo, min: sizeofMTUInfo, decode: decodePathMTU}
+
+func decodePathMTU(b []byte) (p PathMTU) {
+	if Family(binary.NativeEndian.Uint16(b)) == AF_INET6 {
+		p.Addr = SockaddrBytes(b[:sizeofSockaddrInet6])
+	}
+	p.MTU = decodeInt(b[sizeofSockaddrInet6:])
+	return p
+}
+
 // An ICMPFilter is the value of ICMP_FILTER (raw(7)) and ICMPV6_FILTER: a set bit
 // blocks that ICMP type.
 type ICMPFilter struct {

@@ -105,7 +105,7 @@ func (c *UDPConn) ReadFromUDP(p []byte) (int, *net.UDPAddr, error) {
 func (c *UDPConn) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) {
 	n, from, err := c.s.Recvfrom(p, 0)
 	if err != nil {
-		return n, netip.AddrPort{}, c.opError("read", "recvfrom", c.remote, err)
+		return n, netip.AddrPort{}, c.failed("read", "recvfrom", err)
 	}
 	return n, from.AddrPort(), nil
 }
@@ -124,7 +124,7 @@ func (c *UDPConn) ReadMsgUDP(p, oob []byte) (n, oobn, flags int, addr *net.UDPAd
 func (c *UDPConn) ReadMsgUDPAddrPort(p, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error) {
 	n, oobn, f, from, err := c.recvmsg(p, oob)
 	if err != nil {
-		return n, oobn, int(f), addr, c.opError("read", "recvmsg", c.remote, err)
+		return n, oobn, int(f), addr, c.failed("read", "recvmsg", err)
 	}
 	return n, oobn, int(f), from.AddrPort(), nil
 }
@@ -133,7 +133,7 @@ func (c *UDPConn) ReadMsgUDPAddrPort(p, oob []byte) (n, oobn, flags int, addr ne
 func (c *UDPConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UDPAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.local, Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToUDP(p, to)
 }

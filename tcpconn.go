@@ -112,12 +112,12 @@ func (c *TCPConn) ReadFrom(r io.Reader) (int64, error) {
 		n, err = Splice(c.s, from, max)
 	} else {
 		n, err = io.Copy(onlyWriter{c}, r)
-		return n, c.opError("readfrom", call, c.remote, err)
+		return n, c.failed("readfrom", call, err)
 	}
 	if limited {
 		limit.N -= n
 	}
-	return n, c.opError("readfrom", call, c.remote, err)
+	return n, c.failed("readfrom", call, err)
 }
 
 // WriteTo receives until the end of the stream, and writes it to w. To a stream
@@ -129,7 +129,7 @@ func (c *TCPConn) WriteTo(w io.Writer) (n int64, err error) {
 	} else {
 		n, err = io.Copy(w, onlyReader{c})
 	}
-	return n, c.opError("writeto", "splice", c.remote, err)
+	return n, c.failed("writeto", "splice", err)
 }
 
 // onlyReader hides WriteTo from io.Copy.

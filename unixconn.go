@@ -24,7 +24,7 @@ func (c *UnixConn) Read(p []byte) (int, error) {
 	n, err := c.s.Recvmsg(&m.m, 0)
 	switch {
 	case err != nil:
-		return n, c.opError("read", "read", c.remote, err)
+		return n, c.failed("read", "read", err)
 	case n == 0 && m.m.ControlN == 0 && len(p) > 0:
 		return 0, io.EOF
 	}
@@ -50,7 +50,7 @@ func (c *UnixConn) ReadFrom(p []byte) (int, net.Addr, error) {
 func (c *UnixConn) ReadFromUnix(p []byte) (int, *net.UnixAddr, error) {
 	n, from, err := c.s.Recvfrom(p, 0)
 	if err != nil {
-		return n, nil, c.opError("read", "recvfrom", c.remote, err)
+		return n, nil, c.failed("read", "recvfrom", err)
 	}
 	if from.Path() == "" {
 		return n, nil, nil
@@ -62,7 +62,7 @@ func (c *UnixConn) ReadFromUnix(p []byte) (int, *net.UnixAddr, error) {
 func (c *UnixConn) WriteTo(p []byte, addr net.Addr) (int, error) {
 	to, ok := addr.(*net.UnixAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.local, Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
 	}
 	return c.WriteToUnix(p, to)
 }
@@ -75,7 +75,7 @@ func (c *UnixConn) WriteToUnix(p []byte, addr *net.UnixAddr) (int, error) {
 	case c.connected:
 		return 0, c.misaddressed(addr)
 	case addr.Net != c.n.name:
-		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.local, Addr: addr, Err: syscall.EAFNOSUPPORT}
+		return 0, &net.OpError{Op: "write", Net: c.n.name, Source: c.LocalAddr(), Addr: addr, Err: syscall.EAFNOSUPPORT}
 	}
 	n, err := c.s.Sendto(p, 0, unixSockaddr(addr.Name))
 	return n, c.opError("write", "sendto", addr, err)

@@ -177,6 +177,9 @@ func (x *calls) control(c ControlMessage) string {
 		return sprintf("%s {%s, %v, type %d, code %d, info %d, data %d, offender %s}", name, ErrnoName(e.Errno),
 			e.Origin, e.Type, e.Code, e.Info, e.Data, x.addr(e.Offender))
 	}
+	if p, ok := c.PathMTU(); ok {
+		return sprintf("%s {%s, %d}", name, x.addr(p.Addr), p.MTU)
+	}
 	switch name {
 	case "IP_RECVORIGDSTADDR", "IPV6_RECVORIGDSTADDR":
 		return name + " " + x.addr(SockaddrBytes(c.Data))

@@ -101,6 +101,8 @@ func (x *calls) optionValue(o AnyOption, v any) string {
 		return credentials(v)
 	case Sockaddr:
 		return x.addr(v)
+	case PathMTU:
+		return sprintf("{%s, %d}", x.addr(v.Addr), v.MTU)
 	case TCPInfo:
 		return tcpInfo(v)
 	}

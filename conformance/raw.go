@@ -68,6 +68,80 @@ func raws() []Scenario {
 			x.recvIP(s, 100)
 			x.recv(c, 100, MSG_DONTWAIT)
 		}},
+		{Name: "raw6/IPV6_HDRINCL", body: func(x *calls) {
+			s, c := x.opened(raw6), x.opened(raw6)
+			set(x, s, IPV6_RECVHOPLIMIT, true)
+			set(x, s, IPV6_RECVTCLASS, true)
+			x.get(c, IPV6_HDRINCL)
+			set(x, c, IPV6_HDRINCL, true)
+			x.get(c, IPV6_HDRINCL)
+			to := loopback(AF_INET6, 0)
+			x.sendto(c, header6(77, 5, "whole"), 0, to)
+			x.recvmsg(s, room(100, 200), 0)
+			x.recvmsg(c, room(100, 200), 0)
+			x.sendto(c, header6(78, 3, "cut short"), 0, to)
+			x.recvmsg(s, room(100, 200), 0)
+			x.sendto(c, header6(79, 0, ""), 0, to)
+			x.recvmsg(s, room(100, 200), 0)
+			x.sendto(c, header6(80, 7, "by port"), 0, loopback(AF_INET6, uint16(experimental)))
+			x.recvmsg(s, room(100, 200), 0)
+			set(x, c, IPV6_HDRINCL, false)
+			x.sendto(c, header6(81, 0, ""), 0, to)
+			x.recvmsg(s, room(100, 200), 0)
+		}},
+		{Name: "raw6/IPV6_HDRINCL with a header that nobody takes", body: func(x *calls) {
+			s, c := x.opened(raw6), x.opened(raw6)
+			set(x, c, IPV6_HDRINCL, true)
+			to := loopback(AF_INET6, 0)
+			x.sendto(c, header6(77, 9, "less"), 0, to)
+			x.sendto(c, "\x40"+header6(77, 4, "IPv4")[1:], 0, to)
+			x.recv(s, 100, MSG_DONTWAIT)
+		}},
+		{Name: "raw6/IPV6_HDRINCL limits", body: func(x *calls) {
+			c := x.opened(raw6)
+			set(x, c, IPV6_HDRINCL, true)
+			to := loopback(AF_INET6, 0)
+			x.sendto(c, header6(77, 0, "")[:39], 0, to)
+			x.sendto(c, "", 0, to)
+			x.sendto(c, header6(77, 0, ""), 0, to)
+			x.sendto(c, header6(77, 65495, string(make([]byte, 65495))), 0, to)
+			x.sendto(c, header6(77, 65496, string(make([]byte, 65496))), 0, to)
+			x.sendto(c, header6(77, 65497, string(make([]byte, 65497))), 0, to)
+			x.sendto(c, header6(77, 7, "by port"), 0, loopback(AF_INET6, 7))
+			x.send(c, header6(77, 0, ""), 0)
+		}},
+		{Name: "raw6/IPV6_HDRINCL goes by two levels", body: func(x *calls) {
+			c := x.opened(raw6)
+			for _, level := range []int{SOL_RAW, SOL_IPV6, SOL_ICMPV6, SOL_IP} {
+				for _, v := range [][]byte{ints(2), ints(0), {1}, {}} {
+					err := c.s.Setsockopt(level, IPV6_HDRINCL.Name, v)
+					on, getErr := c.s.GetsockoptInt(level, IPV6_HDRINCL.Name)
+					x.log(result(err)+", then "+result(getErr, itoa(on)), "setsockopt(%v, level %d, IPV6_HDRINCL, %v)", c, level, v)
+				}
+			}
+		}},
+		{Name: "raw6/IPV6_HDRINCL from a connected socket", body: func(x *calls) {
+			s, c := x.opened(raw6), x.opened(raw6)
+			set(x, c, IPV6_HDRINCL, true)
+			x.connect(c, loopback(AF_INET6, 0))
+			x.send(c, header6(77, 4, "mine"), 0)
+			x.recvfrom(s, 100, 0)
+			x.bind(x.opened(raw6), loopback(AF_INET6, 0))
+		}},
+		{Name: "raw6/IPPROTO_RAW sends only", body: func(x *calls) {
+			c := x.socket(AF_INET6, SOCK_RAW, IPPROTO_RAW)
+			x.get(c, IPV6_HDRINCL)
+			s := x.opened(raw6)
+			x.sendto(c, header6(9, 4, "mine"), 0, loopback(AF_INET6, 0))
+			x.recvfrom(s, 100, 0)
+			x.recv(c, 100, MSG_DONTWAIT)
+			set(x, c, IPV6_HDRINCL, false)
+			x.sendto(c, "by port", 0, loopback(AF_INET6, uint16(experimental)))
+			x.recvfrom(s, 100, 0)
+			x.sendto(c, "by port", 0, loopback(AF_INET6, 256))
+			x.sendto(c, "by none", 0, loopback(AF_INET6, 0))
+			x.recvfrom(c, 100, 0)
+		}},
 		{Name: "raw4/limits", body: func(x *calls) {
 			c := x.opened(raw4)
 			for _, n := range []int{65515, 65516, 70000} {
@@ -185,6 +259,16 @@ func checksum(p []byte) uint16 {
 // total length, identification and checksum the system fills in (raw(7)).
 func header4(ttl byte, data string) string {
 	h := []byte{0x45, 0, 0, 0, 0, 0, 0, 0, ttl, byte(experimental), 0, 0, 127, 0, 0, 1, 127, 0, 0, 1}
+	return string(h) + data
+}
+
+// header6 is an IPv6 packet of the experimental protocol from and to the loopback. The
+// system fills in nothing.
+func header6(hops byte, length uint16, data string) string {
+	h := make([]byte, 40)
+	h[0], h[1] = 0x6a, 0xb0 // traffic class 0xab
+	binary.BigEndian.PutUint16(h[4:], length)
+	h[6], h[7], h[23], h[39] = byte(experimental), hops, 1, 1
 	return string(h) + data
 }
 

@@ -106,6 +106,7 @@ func groups() []group {
 		{"stream", streams()},
 		{"datagram", datagrams()},
 		{"icmp", icmpErrors()},
+		{"pathmtu", pathMTUs()},
 		{"unix", unixNames()},
 		{"rights", unixRights()},
 		{"ancillary", ancillary()},
@@ -113,6 +114,7 @@ func groups() []group {
 		{"raw", raws()},
 		{"urgent", urgents()},
 		{"wait", waits()},
+		{"sequences", sequences()},
 	}
 }
 

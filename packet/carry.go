@@ -13,6 +13,8 @@ type Packet struct {
 	Payload []Slice
 	GSO     GSO
 	Sum     Sum
+	// Via is the interface, by its index, that the sender of a packet to its own host asked for; 0: none.
+	Via int32
 
 	network  int // where the network header begins, after Network
 	from, to int // the headers are head[from:to]
@@ -45,7 +47,7 @@ func NewPacket() *Packet {
 	p := packets.Get().(*Packet)
 	p.network, p.from, p.to = Headroom, Headroom, Headroom
 	p.Payload = p.slices[:0]
-	p.GSO, p.Sum = GSO{}, SumPartial
+	p.GSO, p.Sum, p.Via = GSO{}, SumPartial, 0
 	return p
 }
 
@@ -89,7 +91,7 @@ func (p *Packet) AppendTo(b []byte) []byte {
 func (p *Packet) Clone() *Packet {
 	q := NewPacket()
 	q.head, q.network, q.from, q.to = p.head, p.network, p.from, p.to
-	q.GSO, q.Sum = p.GSO, p.Sum
+	q.GSO, q.Sum, q.Via = p.GSO, p.Sum, p.Via
 	for _, s := range p.Payload {
 		q.Append(s.Retain())
 	}

@@ -75,6 +75,9 @@ func kernelHost(t testing.TB, n needs) *assault {
 		"link set lo up", "link set tun0 addrgenmode none", "addr add 10.0.0.1/24 brd 10.0.0.255 dev tun0",
 		"link set tun0 up", "addr add fd00::1/64 nodad dev tun0", "addr add fe80::1/64 nodad dev tun0",
 	}
+	if n.gateway {
+		commands = append(commands, "route add default via 10.0.0.254", "-6 route add default via fe80::fe dev tun0")
+	}
 	if n.ethernet {
 		commands = slices.Insert(commands, 0, "link set tun0 address 02:00:00:00:00:01")
 	}

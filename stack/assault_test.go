@@ -51,6 +51,7 @@ type scenario struct {
 // needs is what scenarios of one group need of the host.
 type needs struct {
 	ethernet, forwarding bool
+	gateway              bool // default routes lead by 10.0.0.254 and fe80::fe
 	sysctl               func(*inet.Sysctl)
 	kernel               []string // sysctl as the kernel has it
 }
@@ -71,6 +72,10 @@ func groups() []group {
 		{"icmp", needs{}, hostileICMP()},
 		{"neighbours", needs{ethernet: true}, hostileNeighbours()},
 		{"tcp", needs{}, hostileTCP()},
+		{"redirects", needs{forwarding: true}, detours()},
+		{"redirected", needs{ethernet: true, gateway: true}, redirected()},
+		{"extensions", needs{}, hostileExtensions()},
+		{"hops", needs{}, hostileHops()},
 	}
 }
 
@@ -237,7 +242,14 @@ func goHost(t testing.TB, n needs) *assault {
 	}
 	loop := leak.Loop(t)
 	near, far := link.Cable(loop, link.CableOptions{Ethernet: n.ethernet})
-	h := stack.NewHost(stack.Config{Loop: loop, Inet: &set, Privileged: true, Interfaces: []stack.Interface{
+	var routes []stack.Route
+	if n.gateway {
+		routes = []stack.Route{
+			{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.0.0.254")},
+			{Dst: netip.MustParsePrefix("::/0"), Gateway: netip.MustParseAddr("fe80::fe"), Interface: "tun0"},
+		}
+	}
+	h := stack.NewHost(stack.Config{Loop: loop, Inet: &set, Privileged: true, Routes: routes, Interfaces: []stack.Interface{
 		{Name: "tun0", Port: near, Addrs: prefixes("10.0.0.1/24", "fd00::1/64", "fe80::1/64")},
 	}})
 	ear := new(ear)

@@ -89,7 +89,8 @@ func TestSignalsArePassedOn(t *testing.T) {
 			"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT, "TERM": syscall.SIGTERM,
 			"USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "ALRM": syscall.SIGALRM,
 		} {
-			p := sockeyeRun("--", "sh", "-c", `trap "echo got; exit 3" `+name+`; echo ready; while :; do read line; done`)
+			// A shell runs a trap when a command has ended: one that waits for input may wait for ever.
+			p := sockeyeRun("--", "sh", "-c", `trap "echo got; exit 3" `+name+`; echo ready; while :; do sleep 0.01; done`)
 			p.out.await(t, "ready")
 			p.signal(s)
 			p.ends(3, "ready\ngot\n")
@@ -134,12 +135,12 @@ func TestTheTerminalIsTheProgramsOwn(t *testing.T) {
 		t.Run(u.name, func(t *testing.T) {
 			machine(t)
 			p := atTerminal(t, u.as(exec.Command(os.Args[0], "run", "--", "sh", "-c",
-				`tty; ps -o stat= -p $$; trap "echo interrupted" INT; echo ready; read x; read x; echo "read $x"; exit 5`)))
+				`tty; ps -o stat= -p $$; trap "echo interrupted" INT; echo ready; while [ "$x" != typed ]; do read x; done; echo "read $x"; exit 5`)))
 			p.text.await(t, "ready")
 			if got := p.text.text(); !regexp.MustCompile(`^/dev/pts/\d+\r\n\S*\+\s`).MatchString(got) { // +: in the foreground
 				t.Errorf("at the terminal: %q", got)
 			}
-			p.outer.WriteString("\x03") // Ctrl-C: once, and the program's
+			p.outer.WriteString("\x03\n") // Ctrl-C: once, and the program's; then a line, behind which it sees that at the latest
 			p.text.await(t, "interrupted")
 			p.outer.WriteString("typed\n")
 			p.text.await(t, "read typed")

@@ -6,8 +6,10 @@ import (
 	"sockeye"
 )
 
-// bindPort is inet_bind and inet6_bind for a socket of a protocol that has ports.
-func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error {
+// bindPort is inet_bind and inet6_bind for a socket of a protocol that has ports. One that
+// is busy, listening or connected, cannot be bound.
+func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr, busy bool) error {
+	busy = busy || b.claim.port != 0
 	t, err := b.address(sa, b.Family == sockeye.AF_INET, syscall.EAFNOSUPPORT)
 	switch {
 	case err != nil:
@@ -21,12 +23,12 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error 
 		if !b.mayUse(t.port) {
 			return syscall.EACCES
 		}
-		if b.claim.port != 0 {
+		if busy {
 			return syscall.EINVAL
 		}
 	}
 	ifindex, err := b.scoped(t, 0)
-	if err == nil && ifindex != 0 && b.stack.Iface(ifindex) == nil {
+	if err == nil && ifindex != 0 && b.stack.Iface(ifindex) == nil && b.Family == sockeye.AF_INET6 && !t.ip.IsUnspecified() {
 		err = syscall.ENODEV
 	}
 	if err == nil {
@@ -37,7 +39,7 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error 
 		return err
 	case !b.mayUse(t.port):
 		return syscall.EACCES
-	case b.claim.port != 0:
+	case busy:
 		return syscall.EINVAL
 	}
 	was := b.claim
@@ -50,11 +52,11 @@ func bindPort[S claimer](s S, b *base, all ports[S], sa sockeye.Sockaddr) error 
 	if t.port != 0 || !b.ip.bindNoPort {
 		if err := all.bind(b.stack, s, low, high); err != nil {
 			b.claim = was
-			b.source = b.any()
+			b.reset()
 			return err
 		}
 	}
-	b.givenIP, b.givenPort = !t.ip.IsUnspecified(), t.port != 0
+	b.givenIP, b.givenPort = t.ip != b.any(), t.port != 0
 	return nil
 }
 

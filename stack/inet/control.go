@@ -45,11 +45,16 @@ func (b *base) tellSocket(c *sock.Control, d *datagram) {
 func (b *base) tell4(c *sock.Control, d *datagram) {
 	h := &d.h
 	if b.ip.has(recvPktinfo) {
-		local := h.dst
-		if h.cast != unicast {
-			local, _ = h.iface.source(h.src)
+		local, index := anyIPv4, 0
+		if b.Type == sockeye.SOCK_DGRAM && b.Proto == sockeye.IPPROTO_ICMP { // ping_queue_rcv_skb prepares nothing
+			index = h.link.Index
+		} else if d.pktinfo {
+			local, index = h.dst, h.iface.Index
+			if h.cast != unicast {
+				local, _ = h.iface.source(h.src)
+			}
 		}
-		v := binary.NativeEndian.AppendUint32(make([]byte, 0, 12), uint32(h.iface.Index))
+		v := binary.NativeEndian.AppendUint32(make([]byte, 0, 12), uint32(index))
 		c.Add(sockeye.SOL_IP, sockeye.IP_PKTINFO.Name, h.dst.Append(local.Append(v)))
 	}
 	if b.ip.has(recvTTL) {
@@ -61,8 +66,8 @@ func (b *base) tell4(c *sock.Control, d *datagram) {
 	if b.ip.has(recvOpts) && len(h.options) > 0 {
 		c.Add(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options)
 	}
-	if b.ip.has(recvOrigDst) {
-		v := sockeye.SockaddrInet4(h.dst.As4(), d.dstPort).AppendBytes(make([]byte, 0, sizeofSockaddrIn))
+	if port, ok := b.originalPort(d); ok && b.ip.has(recvOrigDst) {
+		v := sockeye.SockaddrInet4(h.dst.As4(), port).AppendBytes(make([]byte, 0, sizeofSockaddrIn))
 		c.Add(sockeye.SOL_IP, sockeye.IP_RECVORIGDSTADDR.Name, v)
 	}
 	if b.ip.has(recvFragSize) && h.fragSize != 0 {
@@ -74,9 +79,12 @@ func (b *base) tell4(c *sock.Control, d *datagram) {
 func (b *base) tell6(c *sock.Control, d *datagram) {
 	h := &d.h
 	if b.ip.has(recvPktinfo6) {
-		v := h.dst.As16()
+		v, index := h.dst.As16(), h.iface.Index
+		if h.dst.Is4() && !d.pktinfo {
+			index = 0
+		}
 		c.Add(sockeye.SOL_IPV6, sockeye.IPV6_PKTINFO.Name,
-			binary.NativeEndian.AppendUint32(append(make([]byte, 0, 20), v[:]...), uint32(h.iface.Index)))
+			binary.NativeEndian.AppendUint32(append(make([]byte, 0, 20), v[:]...), uint32(index)))
 	}
 	if h.dst.Is4() {
 		return
@@ -90,8 +98,8 @@ func (b *base) tell6(c *sock.Control, d *datagram) {
 	if b.ip.has(recvFlow) && h.flow != 0 {
 		c.Add(sockeye.SOL_IPV6, ipv6FlowInfo, binary.BigEndian.AppendUint32(make([]byte, 0, 4), uint32(h.tos)<<20|h.flow))
 	}
-	if b.ip.has(recvOrigDst6) {
-		v := sockeye.SockaddrInet6(h.dst.As16(), d.dstPort, 0, 0).AppendBytes(make([]byte, 0, sizeofSockaddrIn6))
+	if port, ok := b.originalPort(d); ok && b.ip.has(recvOrigDst6) {
+		v := sockeye.SockaddrInet6(h.dst.As16(), port, 0, 0).AppendBytes(make([]byte, 0, sizeofSockaddrIn6))
 		c.Add(sockeye.SOL_IPV6, sockeye.IPV6_RECVORIGDSTADDR.Name, v)
 	}
 	if b.ip.has(recvFragSize6) && h.fragSize != 0 {
@@ -99,11 +107,29 @@ func (b *base) tell6(c *sock.Control, d *datagram) {
 	}
 }
 
+// originalPort is the port of the original destination; false: the datagram is too short to have
+// one. Linux takes for it what stands there in whatever protocol.
+func (b *base) originalPort(d *datagram) (port uint16, ok bool) {
+	if b.Proto == sockeye.IPPROTO_UDP {
+		return d.dstPort, true
+	}
+	at := 0
+	if b.Family == sockeye.AF_INET && b.Type == sockeye.SOCK_RAW {
+		at = d.h.len()
+	}
+	var ports [4]byte
+	if new(queue).scatter([][]byte{ports[:]}, d, at) < len(ports) { // it is a packet: only UDP copies
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(ports[2:]), true
+}
+
 const ipv6FlowInfo = 11 // IPV6_FLOWINFO
 
 // A wish is what the ancillary data of a send asks for, or else the socket's options.
 type wish struct {
 	src      wire.Addr
+	srcGiven bool // be it as unspecified, for whatever is best
 	ifindex  int
 	ttl      int // -1: the socket's
 	tos      int // -1: the socket's
@@ -193,7 +219,7 @@ func (w *wish) wish4(c sockeye.ControlMessage) error {
 		if v != 0 {
 			w.ifindex = v
 		}
-		w.src = wire.AddrFrom4([4]byte(c.Data[4:8]))
+		w.src, w.srcGiven = wire.AddrFrom4([4]byte(c.Data[4:8])), true
 		return nil
 	case sockeye.IP_TTL.Name:
 		if len(c.Data) != 4 || v < 1 || v > 255 {
@@ -220,7 +246,7 @@ func (w *wish) mapped(c sockeye.ControlMessage) error {
 	if !src.Is4() {
 		return syscall.EINVAL
 	}
-	w.src = src
+	w.src, w.srcGiven = src, true
 	if v := int(binary.NativeEndian.Uint32(c.Data[16:])); v != 0 {
 		w.ifindex = v
 	}
@@ -234,6 +260,9 @@ func (b *base) wish6(w *wish, c sockeye.ControlMessage) error {
 			return syscall.EINVAL
 		}
 		v := int(binary.NativeEndian.Uint32(c.Data[16:]))
+		if v != 0 && b.stack.Iface(v) == nil {
+			return syscall.ENODEV
+		}
 		if v != 0 && b.claim.ifindex != 0 && v != b.claim.ifindex {
 			return syscall.EINVAL
 		}
@@ -244,13 +273,10 @@ func (b *base) wish6(w *wish, c sockeye.ControlMessage) error {
 		if src.IsUnspecified() {
 			return nil
 		}
-		if v != 0 && b.stack.Iface(v) == nil {
-			return syscall.ENODEV
-		}
 		if v == 0 && src.IsLinkLocal() || b.stack.local(src) == nil && !b.ip.freebind && !b.ip.transparent {
 			return syscall.EINVAL
 		}
-		w.src = src
+		w.src, w.srcGiven = src, true
 		return nil
 	case sockeye.IPV6_HOPLIMIT.Name, sockeye.IPV6_TCLASS.Name:
 		v, err := sock.Int(c.Data)

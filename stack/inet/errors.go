@@ -23,6 +23,9 @@ type icmpError struct {
 	port     uint16
 	iface    int
 	payload  []byte // of that packet
+	data     uint32 // ee_data
+	body     []byte // what followed the ICMP header; only until report
+	original int    // how long the quote in it is, if the header says so (RFC 4884)
 }
 
 // An errorQueue is a socket's, for MSG_ERRQUEUE (IP_RECVERR in ip(7)).
@@ -94,13 +97,13 @@ func meaning6(m wire.ICMPv6) (e icmpError, ok bool) {
 			e = unreachable6[m.Code]
 		}
 	case wire.ICMPV6_PKT_TOOBIG:
-		e.errno, e.info = syscall.EMSGSIZE, m.MTU()
+		e.errno = syscall.EMSGSIZE
 	case wire.ICMPV6_TIME_EXCEED:
 		e.errno = syscall.EHOSTUNREACH
 	case wire.ICMPV6_PARAMPROB:
-		e.fatal, e.info = true, m.Pointer()
+		e.fatal = true
 	}
-	e.origin, e.typ, e.code = sockeye.SO_EE_ORIGIN_ICMP6, m.Type, m.Code
+	e.origin, e.typ, e.code, e.info = sockeye.SO_EE_ORIGIN_ICMP6, m.Type, m.Code, m.Rest // whatever the type
 	return e, true
 }
 
@@ -132,6 +135,7 @@ func (b *base) report(e icmpError) {
 		return
 	}
 	if keep {
+		e.data = b.extensions(&e)
 		b.errors.put(e)
 	}
 	b.Err = e.errno
@@ -152,6 +156,7 @@ func (b *base) tooLong(dst wire.Addr, port uint16, mtu int) error {
 
 func (q *errorQueue) put(e icmpError) {
 	if len(*q) < maxErrors {
+		e.body = nil
 		*q = append(*q, e)
 	}
 }
@@ -207,7 +212,7 @@ func (b *base) extended(e *icmpError) []byte {
 	v := binary.NativeEndian.AppendUint32(nil, uint32(e.errno))
 	v = append(v, byte(e.origin), e.typ, e.code, 0)
 	v = binary.NativeEndian.AppendUint32(v, e.info)
-	v = append(v, 0, 0, 0, 0)
+	v = binary.NativeEndian.AppendUint32(v, e.data)
 	if e.origin == sockeye.SO_EE_ORIGIN_LOCAL {
 		n := sizeofSockaddrIn
 		if b.Family == sockeye.AF_INET6 {

@@ -12,6 +12,9 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 	h.cast, near = s.castOf(h.dst)
 	switch own := h.looped || h.iface.props.Loopback; {
 	case own:
+		if near != nil && !h.looped {
+			s.arriveAt(h, near, p.Via)
+		}
 		return h.cast != multicast || h.iface.member(h.dst) || s.unwanted(p)
 	case h.dst.Is4() && s.martian(h), !h.dst.Is4() && s.outOfScope(h):
 		return s.unwanted(p)
@@ -25,6 +28,16 @@ func (s *Stack) accept(p *packet.Packet, h *header) bool {
 	}
 	s.forward(p, h)
 	return false
+}
+
+// arriveAt says by which interface a packet from the host itself counts as coming: by that which has the
+// address (rt_iif of ip_route_output_key_hash_rcu, ip6_rcv_core), or in IPv4 by that which its sender asked
+// for.
+func (s *Stack) arriveAt(h *header, near *Iface, via int32) {
+	h.iface = near
+	if via != 0 && h.dst.Is4() {
+		h.iface = s.Iface(int(via))
+	}
 }
 
 // unwanted drops a packet.
@@ -100,6 +113,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 		s.sendError(p, h, beyondScope)
 		return
 	}
+	if six && s.neighbouring(h, w) {
+		s.redirect6(p, h, w)
+	}
 	size := p.Len() + h.len()
 	if p.GSO.Size != 0 {
 		size = h.len() + len(p.Header()) + p.GSO.Size
@@ -120,5 +136,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 		wire.DecrementTTL(b)
 	}
 	h.ttl--
+	if !six && s.Sysctl.SendRedirects && s.neighbouring(h, w) {
+		s.scratch = p.AppendTo(s.scratch[:0])
+		s.redirect4(h, w)
+	}
 	s.transmit(p, h, w)
 }

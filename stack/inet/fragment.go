@@ -1,6 +1,7 @@
 package inet
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -297,7 +298,21 @@ func (r *reassembly) join(w *pieces) *packet.Packet {
 	}
 	w.list = nil
 	r.drop(w)
+	if w.first.dst.Is4() {
+		wholeHeader(p.NetworkHeader(), w.total)
+	}
 	return p
+}
+
+// wholeHeader makes of the IPv4 header of a first fragment that of the whole packet
+// (ip_frag_reasm), which raw sockets see and errors quote.
+func wholeHeader(b []byte, payload int) {
+	const length, fragment, sum, df = 2, 6, 10, 0x40
+	be := binary.BigEndian
+	be.PutUint16(b[length:], uint16(len(b)+payload))
+	b[fragment], b[fragment+1] = b[fragment]&df, 0
+	be.PutUint16(b[sum:], 0)
+	be.PutUint16(b[sum:], wire.Sum(0).Add(b).Checksum())
 }
 
 // footprint is the memory that a packet's payload takes.

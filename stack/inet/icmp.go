@@ -72,18 +72,22 @@ func (s *Stack) sendError(p *packet.Packet, h *header, e problem) {
 // section 3.2.2). It takes over p.
 func (s *Stack) answer(p *packet.Packet, h *header, e problem) {
 	defer p.Release()
+	p.Push(len(p.NetworkHeader()))
+	s.scratch = p.AppendTo(s.scratch[:0])
+	s.complain(s.scratch, h, e)
+}
+
+// complain is answer about a packet of these bytes.
+func (s *Stack) complain(quoted []byte, h *header, e problem) {
 	ip4 := h.dst.Is4()
 	if h.src.IsUnspecified() || h.src.IsMulticast() || h.src.IsBroadcast() || !ip4 && e.typ6 == 0 {
 		return
 	}
-	p.Push(len(p.NetworkHeader()))
-	s.scratch = p.AppendTo(s.scratch[:0])
-	quoted := s.scratch
 	if isICMPError(quoted, ip4) {
 		return
 	}
 	src := h.dst
-	if s.local(src) == nil {
+	if s.local(src) == nil && !h.iface.props.Loopback {
 		src = wire.Addr{}
 		if ip4 {
 			src = anyIPv4
@@ -210,7 +214,10 @@ func (s *Stack) icmpInput(p *packet.Packet, h *header) {
 		if q, err := wire.ParseQuote4(body); err != nil {
 			c.InErrors++
 		} else if e, ok := meaning4(m); ok {
+			e.body, e.original = body, originalLength4(m)
 			s.spread(h, &q, e)
+		} else if m.Type == wire.ICMP_REDIRECT {
+			s.redirected4(h, &q, m)
 		}
 	}
 	p.Release()
@@ -241,6 +248,8 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 		h.iface.solicited(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_ADVERTISEMENT && near:
 		h.iface.advertised(b)
+	case m.Type == wire.NDISC_REDIRECT && near:
+		s.redirected6(h, b)
 	case m.Type == wire.ICMPV6_MGM_QUERY && h.src.IsLinkLocal():
 		if q, err := wire.ParseMLDQuery(b); err == nil {
 			h.iface.queried(&q, allNodes)
@@ -249,6 +258,7 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 		if q, err := wire.ParseQuote6(body); err != nil {
 			s.Counters.ICMP6.InErrors++
 		} else if e, ok := meaning6(m); ok {
+			e.body, e.original = body, originalLength6(m)
 			s.spread(h, &q, e)
 		}
 	}

@@ -17,7 +17,8 @@ type header struct {
 	flow     uint32 // IPv6's flow label
 	df       bool
 	options  []byte // IPv4's
-	iface    *Iface // that it came in through
+	iface    *Iface // that it came in through, or is taken to
+	link     *Iface // that it did come in through
 	cast     cast
 	toMany   bool // the link carried it to more than this host
 	looped   bool // it is a copy of what the host sent
@@ -71,10 +72,13 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // transmit hands a whole IP packet to the path's link, in fragments if it is too
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
+	p.Via = int32(w.via)
 	if w.loops {
 		s.host.Pending = true
 		q := p.Clone()
-		q.Sum = packet.SumGood
+		if q.Sum == packet.SumUnknown {
+			q.Sum = packet.SumGood
+		}
 		s.loop.Do(w.iface, q)
 	}
 	if h.ttl == 0 && w.cast == multicast { // it does not leave the host
@@ -110,7 +114,7 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 // carried it to many, or it may be a copy of what the host itself sent there.
 func (s *Stack) input(i *Iface, p *packet.Packet, toMany, looped bool) {
 	h := &s.in
-	*h = header{iface: i, toMany: toMany, looped: looped}
+	*h = header{iface: i, link: i, toMany: toMany, looped: looped}
 	var ok bool
 	switch wire.Version(p.Header()) {
 	case 4:

@@ -24,7 +24,7 @@ func (s *Stack) Sockets() (list []sock.SocketInfo) {
 	for _, port := range slices.Sorted(maps.Keys(s.udp)) {
 		for _, u := range s.udp[port] {
 			u.recall()
-			list = append(list, u.info(u.unsent()))
+			list = append(list, u.info(waiting(u.pending)))
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.ping)) {

@@ -45,8 +45,9 @@ type options struct {
 	multicastAll  bool
 	multicastAll6 bool
 
-	recv   want
-	groups []membership
+	recv    want
+	pathMTU *mtuNote // that waits to be received
+	groups  []membership
 }
 
 // The options of a fresh socket, which all share that have set none.
@@ -224,9 +225,9 @@ func ifIndex() option {
 	}
 }
 
-// pathMTU is IP_MTU and IPV6_MTU: that of the path to the peer.
+// pathMTU is IP_MTU and IPV6_MTU: that of the path to the peer, even one that is gone.
 func (b *base) pathMTU() (int, error) {
-	if !b.connected {
+	if b.remote == (wire.Addr{}) {
 		return 0, syscall.ENOTCONN
 	}
 	p, err := b.stack.find(b.remote, b.way(b.remote))
@@ -289,11 +290,10 @@ func (b *base) getSocket(name int, val []byte) (int, error) {
 		}
 		return sock.PutInt(val, b.Opt.PeekOff)
 	case sockeye.SO_PEERNAME.Name:
-		sa, err := b.Getpeername()
-		if err != nil {
-			return 0, err
+		if b.remotePort == 0 { // unlike getpeername(2) it tells of a connection that is over, too
+			return 0, syscall.ENOTCONN
 		}
-		return copy(val, sa.AppendBytes(nil)), nil
+		return copy(val, b.name(b.remote, b.remotePort, b.scope).AppendBytes(nil)), nil
 	}
 	b.noteBound()
 	return b.GetSockopt(name, val)

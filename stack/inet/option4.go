@@ -158,8 +158,24 @@ func (b *base) setIPOptions(val []byte) error {
 	if wire.CheckIPv4Options(o) >= 0 {
 		return syscall.EINVAL
 	}
-	b.ip.options = o
+	b.ip.options = endOptions(o)
 	return nil
+}
+
+// endOptions is options with nothing but zeros behind their end (__ip_options_compile).
+func endOptions(o []byte) []byte {
+	for i := 0; i < len(o); {
+		switch o[i] {
+		case wire.IPOPT_END:
+			clear(o[i:])
+			return o
+		case wire.IPOPT_NOOP:
+			i++
+		default:
+			i += int(o[i+1])
+		}
+	}
+	return o
 }
 
 // mreqn is C's struct ip_mreqn, which may be cut to a struct ip_mreq or, where no group

@@ -15,7 +15,7 @@ var options6 = map[int]option{
 	sockeye.IPV6_V6ONLY.Name: {
 		get: func(b *base) (int, error) { return b2i(b.claim.v6only), nil },
 		set: func(b *base, v int) error {
-			if b.claim.port != 0 {
+			if b.claim.port != 0 || b.Type == sockeye.SOCK_RAW {
 				return syscall.EINVAL
 			}
 			b.claim.v6only = v != 0
@@ -136,6 +136,9 @@ func setPreferences(b *base, v int) error {
 
 // get6 is getsockopt(2) of IPPROTO_IPV6.
 func (b *base) get6(name int, val []byte) (int, error) {
+	if name == sockeye.IPV6_PATHMTU.Name {
+		return b.getPathMTU(val)
+	}
 	o, ok := options6[name]
 	if !ok || o.get == nil {
 		return 0, syscall.ENOPROTOOPT

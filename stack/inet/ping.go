@@ -34,8 +34,6 @@ func (g *Ping) Bind(sa sockeye.Sockaddr) error {
 		return err
 	case sa.Family() == sockeye.AF_UNSPEC && !t.ip.IsUnspecified():
 		return syscall.EAFNOSUPPORT
-	case g.claim.port != 0:
-		return syscall.EINVAL
 	case g.Family == sockeye.AF_INET6 && t.ip.Is4():
 		return syscall.EINVAL
 	}
@@ -43,8 +41,11 @@ func (g *Ping) Bind(sa sockeye.Sockaddr) error {
 	if err == nil {
 		err = g.checkBind(t, ifindex, false)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case g.claim.port != 0:
+		return syscall.EINVAL
 	}
 	was := g.claim
 	g.setLocal(t)
@@ -134,9 +135,15 @@ func (g *Ping) send(p *packet.Packet, n int, m *sockeye.Message, flags sockeye.M
 	} else if !g.connected {
 		return syscall.EDESTADDRREQ
 	}
+	if six && t.ip.Is4() {
+		return syscall.EINVAL
+	}
 	wish, err := g.wishes(m, 0, !six)
 	if err != nil {
 		return err
+	}
+	if six && t.ip.IsUnspecified() { // which is no word for the loopback here
+		return g.stack.nowhere6()
 	}
 	w, h, err := g.aim(t, &wish, flags)
 	if err != nil {
@@ -145,7 +152,12 @@ func (g *Ping) send(p *packet.Packet, n int, m *sockeye.Message, flags sockeye.M
 	if err := g.sender(); err != nil {
 		return err
 	}
-	if h.len()+n > wire.MaxIPv4 && !six {
+	discover := g.ip.mtuDiscover
+	if six {
+		discover = g.ip.mtuDiscover6
+	}
+	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT
+	if h.len()+n > wire.MaxIPv4 && !six || whole && h.len()+n > w.mtu {
 		return g.tooLong(h.dst, 0, w.mtu)
 	}
 	binary.BigEndian.PutUint16(b[4:], g.claim.port)
@@ -169,7 +181,7 @@ func (g *Ping) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_OOB != 0 {
 		return syscall.EOPNOTSUPP
 	}
-	return g.receive(m, flags)
+	return g.receive(m, flags&^sockeye.MSG_TRUNC) // which ping_recvmsg does not know
 }
 
 // Ready is datagram_poll.

@@ -11,10 +11,10 @@ import (
 // A claim is a socket's hold on a local address and port.
 type claim struct {
 	ip      wire.Addr // unspecified: every address
+	ifindex int       // bound to this interface; 0: to none
 	port    uint16
 	family  sockeye.Family // AF_INET6 with an unspecified ip takes IPv4 too, unless v6only
 	v6only  bool
-	ifindex int  // bound to this interface; 0: to none
 	reuse   bool // SO_REUSEADDR
 	share   bool // SO_REUSEPORT
 	listens bool // a TCP listener, which SO_REUSEADDR does not pass

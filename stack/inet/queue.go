@@ -20,6 +20,8 @@ type datagram struct {
 	dstPort uint16
 	at      time.Time // when it came, if anybody asked
 	segment int       // UDP_GRO: the size of those that it is made of
+	peeked  bool      // it is empty, and was peeked at
+	pktinfo bool      // IP_PKTINFO was wanted when it came (ipv4_pktinfo_prepare)
 	drops   uint32    // SO_RXQ_OVFL: how many were dropped before it
 	charge  int
 }
@@ -164,6 +166,7 @@ func (b *mailbox) room(n int) *datagram {
 	if b.Opt.Timestamp || b.Opt.TimestampNS {
 		d.at = time.Now()
 	}
+	d.pktinfo, d.peeked = b.ip.has(recvPktinfo|recvPktinfo6), false
 	return d
 }
 
@@ -217,10 +220,14 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if flags&sockeye.MSG_ERRQUEUE != 0 {
 		return b.receiveError(m, flags)
 	}
+	if b.ip.pathMTU != nil && b.ip.has(recvPathMTU) {
+		b.receiveMTU(m)
+		return nil
+	}
 	peek := flags&sockeye.MSG_PEEK != 0
 	i, skip := 0, 0
-	if peek && b.Opt.PeekOff > 0 {
-		i, skip = b.peekAt(b.Opt.PeekOff)
+	if peek && (b.Opt.PeekOff >= 0 || b.Proto != sockeye.IPPROTO_UDP) {
+		i, skip = b.peekAt(max(0, b.Opt.PeekOff))
 	}
 	if b.Err != 0 {
 		return b.TakeError()
@@ -242,6 +249,9 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		}
 	}
 	m.Name = b.name(d.h.src, d.port, d.h.iface.Index)
+	if b.ip.flowInfoSend && !d.h.src.Is4() {
+		m.Name = sockeye.SockaddrInet6(d.h.src.As16(), d.port, uint32(d.h.tos)<<20|d.h.flow, m.Name.ScopeID())
+	}
 	b.tell(m, d)
 	if b.Opt.PeekOff >= 0 {
 		if peek {
@@ -250,21 +260,22 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 			b.OwnOptions().PeekOff = max(0, b.Opt.PeekOff-whole)
 		}
 	}
+	d.peeked = peek && whole == 0
 	if !peek {
 		b.take()
 	}
 	return nil
 }
 
-// peekAt finds the datagram, and the byte in it, that an offset of SO_PEEK_OFF falls
-// on.
+// peekAt finds the datagram, and the byte in it, that an offset of SO_PEEK_OFF falls on. An empty
+// datagram is peeked at once (__skb_try_recv_from_queue): sockets without the option have it so, too.
 func (b *mailbox) peekAt(off int) (i, skip int) {
 	for i := range b.queue.len() {
-		n := b.queue.at(i).len()
-		if off < n {
+		d := b.queue.at(i)
+		if off < d.len() || off == 0 && !d.peeked {
 			return i, off
 		}
-		off -= n
+		off -= d.len()
 	}
 	return b.queue.len(), 0
 }

@@ -15,6 +15,9 @@ type Raw struct {
 	mailbox
 	filter   sockeye.ICMPFilter
 	checksum int // IPV6_CHECKSUM: where in the packet it is; -1: nowhere
+
+	pending *packet.Packet // what grows by MSG_MORE
+	to      outgoing       // where it goes
 }
 
 // OpenRaw makes a raw socket for a protocol, of any number.
@@ -63,9 +66,10 @@ func (r *Raw) Bind(sa sockeye.Sockaddr) error {
 	if needsScope(t.ip) {
 		r.claim.ifindex, r.scope = ifindex, ifindex
 	}
+	v6only := r.claim.v6only
 	r.setLocal(t)
-	r.givenIP = !t.ip.IsUnspecified()
-	return nil
+	r.claim.v6only = v6only
+	return nil // disconnecting will reset it: givenIP is not for raw sockets
 }
 
 // Connect is connect(2).
@@ -99,39 +103,49 @@ func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	case flags&sockeye.MSG_OOB != 0:
 		return syscall.EOPNOTSUPP
 	}
+	proto := r.Proto // a program may name it with the address, as IPPROTO_RAW stands for any
 	t := target{ip: r.remote, scope: r.scope, flow: r.flow}
 	if !m.Name.IsZero() {
 		var err error
 		if t, err = r.address(m.Name, !six, syscall.EAFNOSUPPORT); err != nil {
 			return err
 		}
-		if six && t.port != 0 && t.port != uint16(r.Proto) {
-			return syscall.EINVAL
+		if six && t.port != 0 {
+			if t.port != uint16(proto) && proto != sockeye.IPPROTO_RAW || t.port > 255 {
+				return syscall.EINVAL
+			}
+			proto = sockeye.Protocol(t.port)
 		}
 	} else if !r.connected {
 		return syscall.EDESTADDRREQ
 	}
 	wish, err := r.wishes(m, 0, !six)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case six && t.ip.Is4(): // to that very IPv6 address
+		if err = r.stack.nowhere6(); err == nil {
+			m.N = n
+		}
+		return err
+	case n < probed && !r.ip.hdrIncl && (r.Proto == sockeye.IPPROTO_ICMP && !six || r.Proto == sockeye.IPPROTO_ICMPV6 && six):
+		return syscall.EFAULT
+	}
+	if six && t.ip.IsUnspecified() {
+		t.ip = loopbackOf(t.ip)
 	}
 	w, h, err := r.aim(t, &wish, flags)
 	if err != nil {
 		return err
 	}
 	if r.ip.hdrIncl {
-		if err := r.sender(); err != nil {
-			return err
-		}
-	}
-	p := packet.NewPacket()
-	p.Sum = packet.SumUnknown
-	gather(p, m.Buffers, n)
-	if r.ip.hdrIncl {
+		p := packet.NewPacket()
+		p.Sum = packet.SumUnknown
+		gather(p, m.Buffers, n)
 		err = r.sendWhole(p, n, w, t)
 	} else {
-		h.proto = wire.Protocol(r.Proto)
-		err = r.send(p, n, h, w)
+		h.proto = wire.Protocol(proto)
+		err = r.append(m, n, outgoing{h: h, w: w}, flags)
 	}
 	if err == nil {
 		m.N = n
@@ -139,24 +153,64 @@ func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	return err
 }
 
-// send sends n bytes behind an IP header of this host's.
-func (r *Raw) send(p *packet.Packet, n int, h header, w path) error {
-	most := wire.MaxIPv6Payload
-	discover := r.ip.mtuDiscover6
-	if h.dst.Is4() {
-		most, discover = wire.MaxIPv4-h.len(), r.ip.mtuDiscover
-		h.df = discover == sockeye.IP_PMTUDISC_DO || discover == sockeye.IP_PMTUDISC_PROBE ||
-			discover == sockeye.IP_PMTUDISC_WANT && h.len()+n <= w.mtu
+// probed is how much of an ICMP message Linux reads before it looks for a route.
+const probed = 2
+
+// append adds n bytes to what goes behind one IP header of this host's, and sends it unless
+// there is more to come. It goes by the path that it began with; the last part of an IPv4 packet
+// decides its addresses.
+func (r *Raw) append(m *sockeye.Message, n int, to outgoing, flags sockeye.MsgFlags) error {
+	p := r.pending
+	r.pending = nil
+	if p == nil {
+		p = packet.NewPacket()
+		p.Sum = packet.SumUnknown
+		r.to = to
+	}
+	if err := r.fits(packet.Len(p.Payload)+n, &r.to); err != nil {
+		p.Release()
+		return err
+	}
+	gather(p, m.Buffers, n)
+	if flags&sockeye.MSG_MORE != 0 {
+		r.pending = p
+		return nil
+	}
+	if to.h.dst.Is4() {
+		r.to.h.src, r.to.h.dst = to.h.src, to.h.dst
+	}
+	return r.send(p, packet.Len(p.Payload), r.to.h, r.to.w)
+}
+
+// fits tells whether n bytes can be sent.
+func (r *Raw) fits(n int, to *outgoing) error {
+	most, discover := wire.MaxIPv6Payload, r.ip.mtuDiscover6
+	if to.h.dst.Is4() {
+		most, discover = wire.MaxIPv4-to.h.len(), r.ip.mtuDiscover
 	}
 	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT
-	if n > most || whole && h.len()+n > w.mtu {
-		p.Release()
-		return r.tooLong(h.dst, 0, w.mtu)
+	if n > most || whole && to.h.len()+n > to.w.mtu {
+		return r.tooLong(to.h.dst, 0, to.w.mtu)
+	}
+	return nil
+}
+
+// send sends n bytes behind an IP header of this host's.
+func (r *Raw) send(p *packet.Packet, n int, h header, w path) error {
+	if discover := r.ip.mtuDiscover; h.dst.Is4() {
+		h.df = discover == sockeye.IP_PMTUDISC_DO || discover == sockeye.IP_PMTUDISC_PROBE ||
+			discover == sockeye.IP_PMTUDISC_WANT && h.len()+n <= w.mtu
 	}
 	if r.checksum >= 0 && !h.dst.Is4() {
 		if r.checksum+2 > n {
 			p.Release()
 			return syscall.EINVAL
+		}
+		if len(p.Payload) > 1 { // it grew
+			whole := p.AppendTo(nil)
+			p.Release()
+			p = packet.NewPacket()
+			p.Append(packet.Of(whole))
 		}
 		b := p.Payload[0].Bytes()[r.checksum:]
 		b[0], b[1] = 0, 0
@@ -183,6 +237,10 @@ func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
 	if !p.Pullup(least) {
 		p.Release()
 		return syscall.EINVAL
+	}
+	if err := r.sender(); err != nil {
+		p.Release()
+		return err
 	}
 	h := header{src: w.src, dst: w.dst, ttl: 1}
 	if b := p.Header(); w.dst.Is4() {
@@ -227,10 +285,13 @@ func (r *Raw) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 func (r *Raw) Ready() sockeye.Events { return r.ready() }
 
 // Ioctl is raw_ioctl.
-func (r *Raw) Ioctl(req uint) (int, error) { return r.ioctl(req, 0) }
+func (r *Raw) Ioctl(req uint) (int, error) { return r.ioctl(req, waiting(r.pending)) }
 
 // Release is the last close.
 func (r *Raw) Release() {
+	if r.pending != nil {
+		r.pending.Release()
+	}
 	r.queue.purge()
 	r.leaveGroups()
 	for i, other := range r.stack.raw {
@@ -247,7 +308,7 @@ func (r *Raw) Release() {
 func (s *Stack) rawInput(p *packet.Packet, h *header) (taken bool) {
 	for _, r := range s.raw {
 		if r.claim.port == 0 || r.Proto != sockeye.Protocol(h.proto) || (r.Family == sockeye.AF_INET) != h.dst.Is4() ||
-			r.takes(h, 0) == 0 || h.cast == multicast && !r.allows(h) {
+			r.takes(h, r.remotePort) == 0 || h.cast == multicast && !r.allows(h) {
 			continue
 		}
 		taken = true
@@ -266,9 +327,13 @@ func (s *Stack) rawInput(p *packet.Packet, h *header) (taken bool) {
 }
 
 // blocks tells whether the socket's filter holds an ICMP message back (ICMP_FILTER,
-// ICMPV6_FILTER).
+// ICMPV6_FILTER), or that is too short to have a header.
 func (r *Raw) blocks(p *packet.Packet) bool {
-	if r.filter == (sockeye.ICMPFilter{}) || !p.Pullup(1) {
+	switch {
+	case r.Proto == sockeye.IPPROTO_ICMP && r.Family == sockeye.AF_INET && !p.Pullup(wire.ICMPLen),
+		r.Proto == sockeye.IPPROTO_ICMPV6 && r.Family == sockeye.AF_INET6 && !p.Pullup(4):
+		return true
+	case r.filter == (sockeye.ICMPFilter{}) || !p.Pullup(1):
 		return false
 	}
 	typ := p.Header()[0]
@@ -281,7 +346,7 @@ func (r *Raw) blocks(p *packet.Packet) bool {
 // rawError tells the raw sockets whose packet an error quotes (raw_err, rawv6_err).
 func (s *Stack) rawError(q *wire.Quote, e icmpError) {
 	for _, r := range s.raw {
-		if r.Proto != sockeye.Protocol(q.Protocol) || (r.Family == sockeye.AF_INET) != q.Dst.Is4() ||
+		if r.claim.port == 0 || r.Proto != sockeye.Protocol(q.Protocol) || (r.Family == sockeye.AF_INET) != q.Dst.Is4() ||
 			!r.claim.takes(q.Src) || r.connected && r.remote != q.Dst {
 			continue
 		}
@@ -300,6 +365,15 @@ func (r *Raw) hasFilter(level, name int) bool {
 		level == sockeye.SOL_ICMPV6 && name == sockeye.ICMPV6_FILTER.Name && r.Family == sockeye.AF_INET6
 }
 
+// lacksFilter tells whether it is asked for a filter of messages that are not the
+// socket's. Over IPv6 the level has nothing else.
+func (r *Raw) lacksFilter(level, name int) bool {
+	if level == sockeye.SOL_ICMPV6 {
+		return r.Family == sockeye.AF_INET6 && r.Proto != sockeye.IPPROTO_ICMPV6
+	}
+	return r.hasFilter(level, name) && r.Proto != sockeye.IPPROTO_ICMP
+}
+
 // filterLen is the length of the filter's value.
 func (r *Raw) filterLen() int {
 	if r.Family == sockeye.AF_INET {
@@ -310,20 +384,27 @@ func (r *Raw) filterLen() int {
 
 const ipv6Checksum = 7 // IPV6_CHECKSUM
 
+// hasOption tells whether a name is that of an option of raw sockets over IPv6, which
+// go by two levels (do_rawv6_setsockopt).
+func (r *Raw) hasOption(level, name, option int) bool {
+	return name == option && r.Family == sockeye.AF_INET6 && (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW)
+}
+
 // Getsockopt is getsockopt(2).
 func (r *Raw) Getsockopt(level, name int, val []byte) (int, error) {
 	switch {
+	case r.lacksFilter(level, name):
+		return 0, syscall.EOPNOTSUPP
 	case r.hasFilter(level, name):
-		if level == sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMP || level != sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMPV6 {
-			return 0, syscall.EOPNOTSUPP
-		}
 		var b []byte
 		for _, w := range r.filter.Blocked {
 			b = binary.NativeEndian.AppendUint32(b, w)
 		}
 		return copy(val, b[:r.filterLen()]), nil
-	case (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW) && name == ipv6Checksum && r.Family == sockeye.AF_INET6:
+	case r.hasOption(level, name, ipv6Checksum):
 		return sock.PutInt(val, r.checksum)
+	case r.hasOption(level, name, sockeye.IPV6_HDRINCL.Name):
+		return sock.PutBool(val, r.ip.hdrIncl)
 	}
 	return r.getsockopt(level, name, val)
 }
@@ -331,23 +412,28 @@ func (r *Raw) Getsockopt(level, name int, val []byte) (int, error) {
 // Setsockopt is setsockopt(2).
 func (r *Raw) Setsockopt(level, name int, val []byte) error {
 	switch {
+	case r.lacksFilter(level, name):
+		return syscall.EOPNOTSUPP
 	case r.hasFilter(level, name):
-		if level == sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMP || level != sockeye.SOL_RAW && r.Proto != sockeye.IPPROTO_ICMPV6 {
-			return syscall.EOPNOTSUPP
-		}
 		for i := range min(len(val), r.filterLen()) {
 			w := &r.filter.Blocked[i/4]
 			shift := 8 * (i % 4)
 			*w = *w&^(0xff<<shift) | uint32(val[i])<<shift
 		}
 		return nil
-	case (level == sockeye.SOL_IPV6 || level == sockeye.SOL_RAW) && name == ipv6Checksum && r.Family == sockeye.AF_INET6:
+	case r.hasOption(level, name, ipv6Checksum):
 		v, err := sock.Int(val)
 		if err != nil || v > 0 && v&1 != 0 || r.Proto == sockeye.IPPROTO_ICMPV6 && level == sockeye.SOL_IPV6 {
 			return syscall.EINVAL
 		}
 		r.checksum = max(v, -1)
 		return nil
+	case r.hasOption(level, name, sockeye.IPV6_HDRINCL.Name):
+		v, err := sock.Int(val)
+		if err == nil {
+			r.ip.hdrIncl = v != 0
+		}
+		return err
 	}
 	return r.setsockopt(level, name, val)
 }

@@ -42,6 +42,7 @@ type path struct {
 	mtu   int       // that packets may have: the path MTU, as far as it is known
 	cast  cast
 	loops bool // this host takes a copy
+	via   int  // of what this host sends to itself: the interface that was asked for
 }
 
 // A cast says to how many a packet goes.
@@ -88,10 +89,17 @@ func (s *Stack) castOf(ip wire.Addr) (c cast, local *Iface) {
 // where none leads there or the source is not this host's, and ENODEV and EINVAL for
 // an interface and a source that cannot be.
 func (s *Stack) find(dst wire.Addr, w way) (path, error) {
+	if i := s.Iface(w.ifindex); i != nil && dst.IsUnspecified() && dst.Is4() && w.src.IsUnspecified() {
+		w.src, _ = i.source(dst)
+	}
+	self := dst.IsUnspecified() && dst.Is4()
 	if dst.IsUnspecified() { // this host (RFC 1122 section 3.2.1.3)
 		if dst = w.src; dst.IsUnspecified() || dst.IsMulticast() {
 			dst = loopbackOf(w.src)
 		}
+	}
+	if !dst.Is4() && w.src.Is4() { // ip6_dst_lookup_tail
+		return path{}, syscall.EAFNOSUPPORT
 	}
 	if !w.src.IsUnspecified() && !w.anySrc {
 		switch c, i := s.castOf(w.src); {
@@ -102,13 +110,18 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		}
 	}
 	if w.ifindex != 0 && s.Iface(w.ifindex) == nil {
+		if !dst.Is4() {
+			return path{}, syscall.ENETUNREACH
+		}
 		return path{}, syscall.ENODEV
 	}
 	p := path{dst: dst, next: dst, src: w.src}
 	var near *Iface
-	p.cast, near = s.castOf(dst)
-	if near != nil && p.cast == unicast && (w.ifindex == 0 || w.ifindex == near.Index || w.ifindex == s.ifaces[0].Index) {
-		p.iface = s.ifaces[0]
+	if p.cast, near = s.castOf(dst); p.cast == broadcast && near != nil && w.ifindex != 0 && w.ifindex != near.Index {
+		p.cast = unicast // a broadcast address of another interface is none here
+	}
+	if near != nil && p.cast == unicast && (self || w.ifindex == 0 || w.ifindex == near.Index || w.ifindex == s.ifaces[0].Index) {
+		p.iface, p.via = s.ifaces[0], w.ifindex
 		if p.src.IsUnspecified() {
 			p.src, _ = near.source(dst)
 		}
@@ -124,9 +137,13 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 	default:
 		if r = s.route(dst, w); r != nil {
 			p.iface = r.Iface
-		} else if w.ifindex != 0 { // with no route, it is taken to be on the link
+		} else if w.ifindex != 0 && (dst.Is4() || p.cast != unicast || dst.IsLinkLocal()) { // it is taken to be on the link
 			p.iface = s.Iface(w.ifindex)
 		}
+	}
+	// What is sent from 127.0.0.1 stays on this host (__mkroute_output).
+	if p.iface != nil && w.src.Is4() && w.src.IsLoopback() && !p.iface.props.Loopback {
+		return path{}, syscall.EINVAL
 	}
 	if p.iface == nil || !p.iface.Up {
 		if !w.transit {
@@ -139,7 +156,7 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		p.mtu = min(p.mtu, r.MTU)
 	}
 	if r != nil && p.cast == unicast && !r.Gateway.IsUnspecified() {
-		p.next = r.Gateway
+		p.next = s.detours.next(dst, r, s.loop.Now())
 	}
 	if p.src.IsUnspecified() && r != nil && p.cast == unicast {
 		p.src = r.Source
@@ -183,6 +200,18 @@ func (s *Stack) route(dst wire.Addr, w way) *Route {
 		}
 	}
 	return nil
+}
+
+// nowhere6 is what becomes of a packet to an IPv6 address that nobody can have, such as :: or an
+// IPv4-mapped one: it is lost on its way if there is a default route.
+func (s *Stack) nowhere6() error {
+	for n := range s.routes {
+		if r := &s.routes[n]; r.Bits == 0 && !r.Dst.Is4() && r.Iface.Up {
+			return nil
+		}
+	}
+	s.Counters.IP6.OutNoRoutes++
+	return syscall.ENETUNREACH
 }
 
 func loopbackOf(family wire.Addr) wire.Addr {

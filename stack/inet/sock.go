@@ -14,20 +14,20 @@ type base struct {
 	sock.Socket
 	stack *Stack
 
-	claim     claim     // the local address and port: inet_rcv_saddr and inet_num
-	source    wire.Addr // what is sent from: inet_saddr
-	givenIP   bool      // by bind, so that disconnecting leaves them
-	givenPort bool
-
-	remote     wire.Addr
-	remotePort uint16
-	scope      int // of a link-local address that it is bound or connected to
-	flow       uint32
-	connected  bool
-
-	shared bool // ip is not the socket's own: see own
+	claim  claim     // the local address and port: inet_rcv_saddr and inet_num
+	source wire.Addr // what is sent from: inet_saddr
+	remote wire.Addr
+	last   wire.Addr // the last peer of an IPv6 socket: see takes
+	scope  int       // of a link-local address that it is bound or connected to
 	ip     *options
 	errors errorQueue
+
+	flow       uint32
+	remotePort uint16
+	connected  bool
+	shared     bool // ip is not the socket's own: see own
+	givenIP    bool // by bind, so that disconnecting leaves them
+	givenPort  bool
 }
 
 func (b *base) init(s *Stack, family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) {
@@ -158,11 +158,11 @@ func raw(sa sockeye.Sockaddr) bool { return sa.Data() != nil || sa.Family() == s
 // checkBind tells whether the socket may be bound to an address (inet_addr_valid_or_
 // nonlocal and inet6_bind).
 func (b *base) checkBind(t target, ifindex int, groups bool) error {
-	if t.ip.IsUnspecified() || b.ip.freebind || b.ip.transparent || b.stack.Sysctl.NonlocalBind {
-		return nil
-	}
 	if t.ip.Is4() && b.Family == sockeye.AF_INET6 && b.claim.v6only {
 		return syscall.EINVAL
+	}
+	if t.ip.IsUnspecified() || b.ip.freebind || b.ip.transparent || b.stack.Sysctl.NonlocalBind {
+		return nil
 	}
 	c, near := b.stack.castOf(t.ip)
 	if needsScope(t.ip) && c == unicast {
@@ -244,7 +244,7 @@ func (b *base) connectTo(t target) error {
 	if t.ip.Is4() && b.Family == sockeye.AF_INET6 && b.claim.v6only {
 		return syscall.ENETUNREACH
 	}
-	if t.ip.IsUnspecified() && b.Family == sockeye.AF_INET6 {
+	if t.ip.IsUnspecified() && !t.ip.Is4() {
 		t.ip = loopbackOf(b.claim.ip)
 	}
 	ifindex, err := b.scoped(t, b.ip.multicastIf)
@@ -272,6 +272,7 @@ func (b *base) connectTo(t target) error {
 		b.claim.ip = p.src
 	}
 	b.remote, b.remotePort, b.flow, b.connected = p.dst, t.port, t.flow, true
+	b.last = p.dst
 	return nil
 }
 
@@ -318,11 +319,8 @@ func (b *base) way(dst wire.Addr) way {
 	if w.ifindex == 0 && !dst.Is4() {
 		w.ifindex = b.ip.pktinfoIf
 	}
-	if w.src.Is4() != dst.Is4() && w.src.IsUnspecified() {
-		w.src = wire.Addr{}
-		if dst.Is4() {
-			w.src = anyIPv4
-		}
+	if dst.Is4() && !w.src.Is4() { // an IPv6 socket has an IPv4 address only if it is bound or connected to one
+		w.src = anyIPv4
 	}
 	return w
 }
@@ -349,6 +347,8 @@ func (b *base) takes(h *header, sport uint16) int {
 			return 0
 		}
 		score += 8
+	} else if b.last != (wire.Addr{}) && b.last != h.src && !h.src.Is4() {
+		return 0 // AF_UNSPEC leaves sk_v6_daddr as it was: Linux goes on receiving from that peer alone
 	}
 	return score
 }

@@ -27,6 +27,9 @@ type Stack struct {
 	parts  reassembly
 	limit  icmpLimit
 
+	redirects redirects
+	detours   detours
+
 	raw     []*Raw
 	udp     ports[*UDP]
 	ping    ports[*Ping]
@@ -49,9 +52,11 @@ type Sysctl struct {
 	UnprivilegedPortStart uint16    // ip_unprivileged_port_start
 	PingGroupRange        [2]uint32 // ping_group_range
 	Forwarding            bool      // ip_forward, conf.all.forwarding
+	AcceptRedirects       bool      // conf.*.accept_redirects; routers never do
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind
 	EchoIgnoreAll         bool      // icmp_echo_ignore_all
+	SendRedirects         bool      // ipv4/conf.*.send_redirects; IPv6 always does
 
 	ICMPRateLimit  time.Duration // icmp_ratelimit: between errors to one host; 0: no limit
 	ICMPRateMask   uint32        // icmp_ratemask: the types that are limited, by bit
@@ -82,6 +87,8 @@ func DefaultSysctl() Sysctl {
 		LocalPortRange:        [2]uint16{32768, 60999},
 		UnprivilegedPortStart: 1024,
 		PingGroupRange:        [2]uint32{1, 0},
+		SendRedirects:         true,
+		AcceptRedirects:       true,
 		NeighbourProbes:       3,
 		NeighbourRetrans:      time.Second,
 		ICMPRateLimit:         time.Second,

@@ -19,23 +19,24 @@ type TCP struct {
 	queue  *acceptQueue
 	screen func(*Call) // nil: the listener answers by itself
 	hold   *hold       // on claim.port
-	port   uint16      // as getsockname tells it: it stays when the port is given up
-	zone   int32       // of flow
-	status status
+	opt    *tcpOptions
+	timer  event.Event
+	armed  tcp.Time // what timer is set to; 0: nothing
+	stamp  int64    // when data last came, in Unix nanoseconds, if anybody asked
 
-	deferred  bool // TCP_FASTOPEN_CONNECT: the first send connects
-	near      bool // the peer is on this host
-	early     bool // accepted before the handshake was done (RFC 7413)
-	slowAck   bool // TCP_QUICKACK was turned off before there was a connection
-	optShared bool // opt is not the socket's own: see ownTCP
-	synTTL    uint8
+	zone      int32  // of flow
+	stale     int32  // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	port      uint16 // as getsockname tells it: it stays when the port is given up
 	synIface  uint16
-
-	timer event.Event
-	armed tcp.Time // what timer is set to; 0: nothing
-	opt   *tcpOptions
-	stamp int64 // when data last came, in Unix nanoseconds, if anybody asked
-	stale int   // what SIOCOUTQ tells of a connection that AF_UNSPEC ended
+	synTTL    uint8
+	status    status
+	deferred  bool   // TCP_FASTOPEN_CONNECT: the first send connects
+	near      bool   // the peer is on this host
+	early     bool   // accepted before the handshake was done (RFC 7413)
+	slowAck   bool   // TCP_QUICKACK was turned off before there was a connection
+	optShared bool   // opt is not the socket's own: see ownTCP
+	syn4      bool   // the SYN came by IPv4
+	mss       uint16 // of the last connection, once AF_UNSPEC ended it
 }
 
 // A status is what the calls have made of a socket, Linux's socket_state. It may lag behind
@@ -46,6 +47,7 @@ const (
 	unconnected status = iota
 	connecting
 	connected
+	disconnecting // shut down before the connection was told of: for good, but for AF_UNSPEC
 )
 
 // OpenTCP makes a TCP socket.
@@ -92,17 +94,11 @@ func (t *TCP) shut() sock.Shut {
 
 // Bind is bind(2).
 func (t *TCP) Bind(sa sockeye.Sockaddr) error {
-	if t.state() != tcp.Closed { // with no port of its own, but connected
-		if _, err := t.address(sa, false, syscall.EAFNOSUPPORT); err != nil {
-			return err
-		}
-		return syscall.EINVAL
-	}
 	h, was := &hold{claim: &t.claim}, t.claim
 	if sa.Port() == 0 { // a port that the host chooses is not shared
 		t.claim.reuse, t.claim.share = false, false
 	}
-	err := bindPort(h, &t.base, t.stack.tcp.ports, sa)
+	err := bindPort(h, &t.base, t.stack.tcp.ports, sa, t.state() != tcp.Closed)
 	t.claim.reuse, t.claim.share = was.reuse, was.share
 	if err != nil {
 		return err
@@ -135,6 +131,8 @@ func (t *TCP) Connect(sa sockeye.Sockaddr) error {
 	switch t.status {
 	case connected:
 		return syscall.EISCONN
+	case disconnecting:
+		return syscall.EINVAL
 	case unconnected:
 		if t.state() != tcp.Closed {
 			return syscall.EISCONN
@@ -166,7 +164,7 @@ func (t *TCP) begin(sa sockeye.Sockaddr) error {
 		return err
 	}
 	if t.opt.fastOpenConnect && t.stack.mayFastOpen(t, to.ip) {
-		t.deferred, t.opt.deferredTo = true, sa // options of its own: one was set
+		t.deferred, t.ownTCP().deferredTo = true, sa
 		t.status = connecting
 		return nil
 	}
@@ -186,7 +184,7 @@ func (t *TCP) destination(sa sockeye.Sockaddr) (to target, err error) {
 	}
 	if t.Family == sockeye.AF_INET6 {
 		switch {
-		case to.ip.IsUnspecified():
+		case to.ip.IsUnspecified() && !to.ip.Is4():
 			to.ip = loopbackOf(t.claim.ip)
 		case to.ip.Is4() && t.claim.v6only, to.ip.IsMulticast():
 			return to, syscall.ENETUNREACH
@@ -217,11 +215,8 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 	if needsScope(to.ip) {
 		t.claim.ifindex, t.scope = ifindex, ifindex
 	}
-	if t.source.IsUnspecified() {
-		t.source = w.src
-	}
-	if t.claim.ip.IsUnspecified() {
-		t.claim.ip = w.src
+	if t.source.IsUnspecified() { // or bound to a broadcast address or a group
+		t.source, t.claim.ip = w.src, w.src
 	}
 	t.remote, t.remotePort, t.flow, t.zone = w.dst, to.port, to.flow, zoneOf(w.dst, ifindex)
 	seq, err := t.claimFlow()
@@ -258,7 +253,7 @@ func (t *TCP) route(w path, cfg *tcp.Config) {
 	if w.dst.Is4() {
 		h.options = t.ip.options
 	}
-	cfg.IPHeader = uint8(h.len())
+	cfg.IPHeader, cfg.IPv6 = uint8(h.len()), !w.dst.Is4()
 }
 
 // key is the flow of the socket's connection.
@@ -272,30 +267,35 @@ func (t *TCP) disconnect() {
 	s := t.stack
 	t.status = unconnected
 	t.deferred = false
-	switch st := t.state(); {
-	case st == tcp.Listen:
+	was := t.state()
+	switch {
+	case was == tcp.Listen:
 		t.stopListening()
-		t.stale = staleOf(0)
-	case t.conn != nil:
+		t.stale += int32(staleOf(0))
+	case t.conn == nil:
+		t.stale += int32(staleOf(0))
+	default:
 		unacked, _ := t.conn.Unsent()
 		now := s.now()
 		info := t.conn.Info(now)
-		if st != tcp.Closed && st != tcp.Closing && st != tcp.LastAck {
+		if was != tcp.Closed && was != tcp.Closing && was != tcp.LastAck {
 			t.Err = syscall.ECONNRESET
 		}
-		t.stale = unacked + staleOf(int(info.SndWnd))
+		t.stale = int32(unacked + staleOf(int(info.SndWnd)))
 		t.conn.Close(now, true)
 		err := t.Err
 		t.settle(now)
 		t.Err = err
 		cfg := *t.cfg
-		t.conn, t.cfg = nil, &cfg
+		t.conn, t.cfg, t.mss = nil, &cfg, uint16(t.conn.MSS())
 	}
 	t.connected, t.remote, t.remotePort, t.Shut = false, wire.Addr{}, 0, 0
 	if !t.givenIP {
 		t.reset()
 	}
-	t.unclaim()
+	if was != tcp.Closed { // it lost its port then
+		t.unclaim()
+	}
 	t.WakeAll()
 }
 
@@ -309,7 +309,14 @@ func (t *TCP) Shutdown(how sockeye.How) error {
 		return syscall.EINVAL
 	}
 	halves := sock.Shut(how) + 1 // which makes the two bits of it
-	switch t.state() {
+	state := t.state()
+	if t.status == connecting {
+		t.status = connected
+		if state == tcp.SynSent || state == tcp.SynReceived || state == tcp.Closed {
+			t.status = disconnecting
+		}
+	}
+	switch state {
 	case tcp.Closed:
 		t.Shut |= halves
 		t.WakeAll()
@@ -375,7 +382,10 @@ func (t *TCP) Ready() (e sockeye.Events) {
 	}
 	switch {
 	case t.conn == nil:
-		e |= out
+		// What AF_UNSPEC ended counts as not sent (tcp_stream_memory_free).
+		if most := int(t.cfg.NotsentLowat); most == 0 || 2*int(t.stale) < most || shut&sock.SendShutdown != 0 {
+			e |= out
+		}
 	case state != tcp.SynSent && (state != tcp.SynReceived || t.early):
 		if t.conn.Readable() {
 			e |= in

@@ -115,7 +115,7 @@ func (t *TCP) claimFlow() (from tcp.Seq, err error) {
 	f := t.key()
 	if t.claim.port != 0 {
 		f.localPort = t.claim.port
-		from, ok := l.free(f)
+		from, ok := l.free(f, true)
 		if !ok {
 			return 0, syscall.EADDRNOTAVAIL
 		}
@@ -129,7 +129,7 @@ func (t *TCP) claimFlow() (from tcp.Seq, err error) {
 		if slices.ContainsFunc(l.ports[f.localPort], func(h *hold) bool { return !h.dialed }) {
 			continue
 		}
-		if from, ok := l.free(f); ok {
+		if from, ok := l.free(f, false); ok {
 			t.claim.port = f.localPort
 			t.hold = l.share(t.claim, true)
 			return from, nil
@@ -138,13 +138,14 @@ func (t *TCP) claimFlow() (from tcp.Seq, err error) {
 	return 0, syscall.EADDRNOTAVAIL
 }
 
-// free tells whether a connection may have the flow.
-func (l *tcpLayer) free(f flow) (from tcp.Seq, ok bool) {
+// free tells whether a connection may have the flow. From a port that it was bound to it need not wait
+// until one in TIME-WAIT has rested for a second (tcp_twsk_unique).
+func (l *tcpLayer) free(f flow, bound bool) (from tcp.Seq, ok bool) {
 	switch old := l.flows[f].(type) {
 	case nil:
 		return 0, true
 	case *lingering:
-		if from, ok = old.tw.MayConnect(l.host, old.stack.now(), f.remote.IsLoopback()); ok {
+		if from, ok = old.tw.MayConnect(l.host, old.stack.now(), f.remote.IsLoopback(), bound); ok {
 			old.forget()
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sockeye"
 	"sockeye/event"
 	"sockeye/packet"
+	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
 	"sockeye/wire"
 )
@@ -25,7 +26,11 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 	l := &s.tcp
 	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
-	if to := l.flows[f]; to != nil {
+	to := l.flows[f]
+	if t, ok := to.(*TCP); ok && t.claim.ifindex != 0 && t.claim.ifindex != h.iface.Index {
+		to = nil // it was bound to another interface since
+	}
+	if to != nil {
 		to.take(h, g)
 		return
 	}
@@ -33,12 +38,18 @@ func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 	if h.proxied {
 		port = h.iface.TProxy
 	}
-	to := pick(s, l.listeners[port], h, g.SrcPort, g.DstPort)
+	listener := pick(s, l.listeners[port], h, g.SrcPort, g.DstPort)
 	switch {
-	case to != nil && (!h.proxied || to.ip.transparent):
-		to.called(f, h, g)
+	case listener != nil && (!h.proxied || listener.ip.transparent):
+		listener.called(f, h, g)
 		return
 	case h.proxied: // as TPROXY has it (tproxy_tg4)
+		g.Payload.Release()
+		return
+	}
+	// Linux looks for ::1 on the interface whose address was called, and finds no way
+	// (tcp_v6_send_response).
+	if !h.src.Is4() && h.src.IsLoopback() && h.dst != h.src {
 		g.Payload.Release()
 		return
 	}
@@ -105,7 +116,11 @@ func (t *TCP) take(h *header, g *tcp.Segment) {
 		t.stamp = time.Now().UnixNano()
 	}
 	now := t.stack.now()
+	was := t.conn.State()
 	t.conn.Input(now, g)
+	if was == tcp.SynReceived && t.Shut&sock.SendShutdown != 0 && t.conn.State() == tcp.Established {
+		t.conn.CloseWrite(now) // it was shut down before a simultaneous open
+	}
 	t.settle(now)
 }
 
@@ -124,7 +139,7 @@ func (t *TCP) transmit() {
 			t.conn.SetPathMTU(lo.MTU)
 		}
 		h := t.packetHeader(t.remote)
-		s.loopSegments(t.key(), &h)
+		s.loopSegments(t.key(), &h, 0)
 		return
 	}
 	w, err := s.find(t.remote, t.way(t.remote))
@@ -170,7 +185,7 @@ func (s *Stack) answerSegment(f flow) {
 // sendSegments sends the segments in Host.Out, which are all of one flow.
 func (s *Stack) sendSegments(f flow, h header, w path) {
 	if w.iface.loops && h.options == nil && !s.sniffed() {
-		s.loopSegments(f, &h)
+		s.loopSegments(f, &h, w.via)
 		return
 	}
 	out := s.tcp.host.Out

@@ -194,6 +194,10 @@ func (t *TCP) ackFrom(f flow, h *header, g *tcp.Segment) {
 		return
 	}
 	if t.queue.full() {
+		if !host.IsCookie(now, f.names(), g) {
+			host.Reset(now, g)
+			return
+		}
 		s.Counters.ListenOverflows++
 		s.Counters.ListenDrops++
 		host.Overflow(now, g, false)
@@ -250,25 +254,31 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 		c.ip.groups, c.ip.options = nil, nil
 	}
 	if c.opt.fastOpen != 0 {
-		c.ownTCP()
-		c.opt.fastOpen = 0
+		c.ownTCP().fastOpen = 0
 	}
 	t.slowAck = false
 	if c.Opt.Priority != 0 {
 		c.OwnOptions().Priority = 0
 	}
-	c.synTTL, c.synIface = h.ttl, uint16(h.iface.Index)
+	c.synTTL, c.syn4, c.synIface = h.ttl, f.remote.Is4(), uint16(h.iface.Index)
 	c.claim = t.claim
 	c.claim.ip, c.source, c.claim.port, c.claim.listens = f.local, f.local, f.localPort, false
 	c.remote, c.remotePort, c.port, c.zone = f.remote, f.remotePort, f.localPort, f.zone
 	if f.zone != 0 {
 		c.claim.ifindex, c.scope = h.iface.Index, h.iface.Index
 	}
+	c.givenIP = t.givenIP
 	c.hold, c.near = s.tcp.share(c.claim, false), h.iface.loops
 	c.status, c.connected = connected, true
 	c.setConn(conn)
 	c.cfg.DeferAccept = 0
 	s.tcp.flows[f] = c
+	if t.Shut&sock.RcvShutdown != 0 { // shut down before it listened, of which its connections take after
+		conn.CloseRead()
+	}
+	if t.Shut&sock.SendShutdown != 0 {
+		conn.CloseWrite(s.now())
+	}
 	c.settle(s.now())
 	return c
 }
@@ -277,11 +287,7 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 func (r *half) take(h *header, g *tcp.Segment) {
 	t := r.listener
 	s := t.stack
-	if h.ttl < t.minTTL(h) {
-		s.Counters.TCPMinTTLDrop++
-		g.Payload.Release()
-		return
-	}
+	// IP_MINTTL is of no concern here: Linux looks at it where a listener or a whole socket is found.
 	w, err := s.find(r.remote, t.wayTo(r.flow))
 	if err != nil {
 		g.Payload.Release()

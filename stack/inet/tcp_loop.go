@@ -17,6 +17,7 @@ type looped struct {
 	ttl      uint8
 	tos      wire.TOS
 	df       bool
+	via      int32 // as in path
 	segment  tcp.Segment
 }
 
@@ -24,12 +25,12 @@ type looped struct {
 func (s *Stack) sniffed() bool { return len(s.raw) > 0 }
 
 // loopSegments is sendSegments to lo.
-func (s *Stack) loopSegments(f flow, h *header) {
+func (s *Stack) loopSegments(f flow, h *header, via int) {
 	out := s.tcp.host.Out
 	for i := range out {
 		g := &out[i]
 		g.SrcPort, g.DstPort, g.Conn = f.localPort, f.remotePort, nil
-		s.tcp.looped = append(s.tcp.looped, looped{h.src, h.dst, h.flow, h.ttl, h.tos.WithECN(g.ECN), h.df, *g})
+		s.tcp.looped = append(s.tcp.looped, looped{h.src, h.dst, h.flow, h.ttl, h.tos.WithECN(g.ECN), h.df, int32(via), *g})
 		g.Payload = packet.List{}
 	}
 	s.tcp.host.Out = out[:0]
@@ -47,7 +48,11 @@ func (s *Stack) deliverSegments() {
 			continue
 		}
 		s.in = header{
-			src: q.src, dst: q.dst, proto: wire.IPPROTO_TCP, ttl: q.ttl, tos: q.tos, flow: q.flow, df: q.df, iface: s.ifaces[0],
+			src: q.src, dst: q.dst, proto: wire.IPPROTO_TCP, ttl: q.ttl, tos: q.tos, flow: q.flow, df: q.df,
+			iface: s.ifaces[0], link: s.ifaces[0],
+		}
+		if _, near := s.castOf(q.dst); near != nil {
+			s.arriveAt(&s.in, near, q.via)
 		}
 		l.in, q.segment.Payload = q.segment, packet.List{}
 		c := s.Counters.ip(q.dst)

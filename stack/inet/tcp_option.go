@@ -24,12 +24,17 @@ type tcpOptions struct {
 	inq              bool
 }
 
-// ownTCP gives the socket options of its own, to be changed.
-func (t *TCP) ownTCP() {
+// ownTCP gives the options that the connection does not keep, to be changed.
+func (t *TCP) ownTCP() *tcpOptions {
 	if t.optShared {
 		o := *t.opt
 		t.opt, t.optShared = &o, false
 	}
+	return t.opt
+}
+
+// ownConfig makes the options that the connection keeps the socket's own, to be changed.
+func (t *TCP) ownConfig() {
 	if t.cfg == &t.stack.tcp.config {
 		t.cfg = new(tcp.Config)
 	}
@@ -53,14 +58,13 @@ func within(least, most int, get func(t *TCP) int, set func(t *TCP, v int)) tcpO
 }
 
 // secondsOf is an option that is a time in seconds, of which 0 stands for the host's.
-func secondsOf(field func(*tcp.Config) *tcp.Time, host func(*tcp.Settings) tcp.Time, set func(*TCP, tcp.Time)) tcpOption {
+func secondsOf(field func(*tcp.Config) *tcp.Seconds, host func(*tcp.Settings) tcp.Time, set func(*TCP, tcp.Seconds)) tcpOption {
 	return within(1, math.MaxInt16, func(t *TCP) int {
-		d := *field(t.cfg)
-		if d == 0 {
-			d = host(&t.stack.Sysctl.TCP.Settings)
+		if s := *field(t.cfg); s != 0 {
+			return int(s)
 		}
-		return int(d / tcp.Second)
-	}, func(t *TCP, v int) { set(t, tcp.Time(v)*tcp.Second) })
+		return int(host(&t.stack.Sysctl.TCP.Settings) / tcp.Second)
+	}, func(t *TCP, v int) { set(t, tcp.Seconds(v)) })
 }
 
 // countOf is an option that is a number up to 127, of which 0 stands for the host's.
@@ -86,7 +90,7 @@ func before(o tcpOption) tcpOption {
 }
 
 // maxLinger2 is the longest TCP_LINGER2 (TCP_FIN_TIMEOUT_MAX).
-const maxLinger2 = 120 * tcp.Second
+const maxLinger2 = 120
 
 // optionsTCP are the options of IPPROTO_TCP that are ints (do_tcp_setsockopt).
 var optionsTCP = map[int]tcpOption{
@@ -108,11 +112,13 @@ var optionsTCP = map[int]tcpOption{
 	},
 	sockeye.TCP_MAXSEG.Name: {
 		func(t *TCP) int {
-			switch {
-			case t.state() != tcp.Closed && t.state() != tcp.Listen:
-				return t.conn.MSS()
-			case t.cfg.MaxSeg != 0:
+			switch state := t.state(); {
+			case t.cfg.MaxSeg != 0 && (state == tcp.Closed || state == tcp.Listen):
 				return int(t.cfg.MaxSeg)
+			case t.conn != nil:
+				return t.conn.MSS()
+			case t.mss != 0:
+				return int(t.mss)
 			}
 			return defaultMSS
 		},
@@ -125,30 +131,30 @@ var optionsTCP = map[int]tcpOption{
 		},
 	},
 	sockeye.TCP_KEEPIDLE.Name: secondsOf(
-		func(c *tcp.Config) *tcp.Time { return &c.KeepIdle }, func(s *tcp.Settings) tcp.Time { return s.KeepIdle },
-		func(t *TCP, d tcp.Time) {
-			t.cfg.KeepIdle = d
-			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetKeepIdle(now, d) })
+		func(c *tcp.Config) *tcp.Seconds { return &c.KeepIdle }, func(s *tcp.Settings) tcp.Time { return s.KeepIdle },
+		func(t *TCP, s tcp.Seconds) {
+			t.cfg.KeepIdle = s
+			t.onConn(func(c *tcp.Conn, now tcp.Time) { c.SetKeepIdle(now, s) })
 		}),
 	sockeye.TCP_KEEPINTVL.Name: secondsOf(
-		func(c *tcp.Config) *tcp.Time { return &c.KeepInterval }, func(s *tcp.Settings) tcp.Time { return s.KeepInterval },
-		func(t *TCP, d tcp.Time) { t.cfg.KeepInterval = d }),
+		func(c *tcp.Config) *tcp.Seconds { return &c.KeepInterval }, func(s *tcp.Settings) tcp.Time { return s.KeepInterval },
+		func(t *TCP, s tcp.Seconds) { t.cfg.KeepInterval = s }),
 	sockeye.TCP_KEEPCNT.Name: countOf(
 		func(c *tcp.Config) *uint8 { return &c.KeepCount }, func(s *tcp.Settings) int { return s.KeepCount }),
 	sockeye.TCP_SYNCNT.Name: countOf(
 		func(c *tcp.Config) *uint8 { return &c.SYNCount }, func(s *tcp.Settings) int { return s.SYNRetries }),
 	sockeye.TCP_LINGER2.Name: {
 		func(t *TCP) int {
-			switch d := t.cfg.Linger2; {
-			case d < 0:
+			switch s := t.cfg.Linger2; {
+			case s < 0:
 				return -1
-			case d > 0:
-				return int(d / tcp.Second)
+			case s > 0:
+				return int(s)
 			}
 			return int(t.stack.Sysctl.TCP.FinTimeout / tcp.Second)
 		},
 		func(t *TCP, v int) error {
-			t.cfg.Linger2 = max(-1, min(tcp.Time(v)*tcp.Second, maxLinger2))
+			t.cfg.Linger2 = tcp.Seconds(max(-1, min(v, maxLinger2)))
 			return nil
 		},
 	},
@@ -189,8 +195,8 @@ var optionsTCP = map[int]tcpOption{
 		},
 	},
 	sockeye.TCP_USER_TIMEOUT.Name: within(0, math.MaxInt32,
-		func(t *TCP) int { return int(t.cfg.UserTimeout / tcp.Millisecond) },
-		func(t *TCP, v int) { t.cfg.UserTimeout = tcp.Time(v) * tcp.Millisecond }),
+		func(t *TCP) int { return int(t.cfg.UserTimeout) },
+		func(t *TCP, v int) { t.cfg.UserTimeout = tcp.Milliseconds(v) }),
 	sockeye.TCP_NOTSENT_LOWAT.Name: {
 		func(t *TCP) int { return int(int32(t.cfg.NotsentLowat)) },
 		func(t *TCP, v int) error {
@@ -201,7 +207,7 @@ var optionsTCP = map[int]tcpOption{
 	},
 	sockeye.TCP_FASTOPEN.Name: before(within(0, math.MaxInt32,
 		func(t *TCP) int { return t.opt.fastOpen },
-		func(t *TCP, v int) { t.opt.fastOpen = min(v, t.Host.Sysctl.Somaxconn) })),
+		func(t *TCP, v int) { t.ownTCP().fastOpen = min(v, t.Host.Sysctl.Somaxconn) })),
 	sockeye.TCP_FASTOPEN_CONNECT.Name: {
 		func(t *TCP) int { return b2i(t.opt.fastOpenConnect) },
 		func(t *TCP, v int) error {
@@ -210,26 +216,26 @@ var optionsTCP = map[int]tcpOption{
 				return syscall.EINVAL
 			case t.stack.Sysctl.TCP.FastOpen&fastOpenClient == 0:
 				return syscall.EOPNOTSUPP
-			case t.conn != nil && t.state() != tcp.Closed:
+			case t.state() != tcp.Closed:
 				return syscall.EINVAL
 			}
-			t.opt.fastOpenConnect = v == 1
+			t.ownTCP().fastOpenConnect = v == 1
 			return nil
 		},
 	},
 	sockeye.TCP_FASTOPEN_NO_COOKIE.Name: before(within(0, 1,
 		func(t *TCP) int { return b2i(t.opt.fastOpenNoCookie) },
-		func(t *TCP, v int) { t.opt.fastOpenNoCookie = v == 1 })),
+		func(t *TCP, v int) { t.ownTCP().fastOpenNoCookie = v == 1 })),
 	sockeye.TCP_TIMESTAMP.Name: { // only TCP_REPAIR may set it
 		func(t *TCP) int { return int(int32(t.stack.now() / tcp.Millisecond)) },
 		func(*TCP, int) error { return syscall.EPERM },
 	},
 	sockeye.TCP_SAVE_SYN.Name: within(0, 2,
-		func(t *TCP) int { return int(t.opt.saveSYN) }, func(t *TCP, v int) { t.opt.saveSYN = uint8(v) }),
+		func(t *TCP) int { return int(t.opt.saveSYN) }, func(t *TCP, v int) { t.ownTCP().saveSYN = uint8(v) }),
 	sockeye.TCP_INQ.Name: within(0, 1,
-		func(t *TCP) int { return b2i(t.opt.inq) }, func(t *TCP, v int) { t.opt.inq = v == 1 }),
+		func(t *TCP) int { return b2i(t.opt.inq) }, func(t *TCP, v int) { t.ownTCP().inq = v == 1 }),
 	sockeye.TCP_TX_DELAY.Name: within(0, 1<<28-1,
-		func(t *TCP) int { return t.opt.txDelay }, func(t *TCP, v int) { t.opt.txDelay = v }),
+		func(t *TCP) int { return t.opt.txDelay }, func(t *TCP, v int) { t.ownTCP().txDelay = v }),
 }
 
 const (
@@ -286,10 +292,10 @@ func (t *TCP) ofSYN(level, name int) (v int, ok bool) {
 	switch {
 	case t.synTTL == 0:
 		return 0, false
-	case level == sockeye.SOL_IP && name == sockeye.IP_MULTICAST_TTL.Name,
-		level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_HOPS.Name:
+	case level == sockeye.SOL_IP && name == sockeye.IP_MULTICAST_TTL.Name && t.syn4,
+		level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_HOPS.Name && t.Family == sockeye.AF_INET6:
 		return int(t.synTTL), true
-	case level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_IF.Name:
+	case level == sockeye.SOL_IPV6 && name == sockeye.IPV6_MULTICAST_IF.Name && t.Family == sockeye.AF_INET6:
 		return int(t.synIface), true
 	}
 	return 0, false
@@ -301,12 +307,17 @@ const maxCongestionName = 16 // TCP_CA_NAME_MAX
 func (t *TCP) Setsockopt(level, name int, val []byte) error {
 	switch level {
 	case sockeye.SOL_SOCKET:
-		t.ownTCP()
+		t.ownConfig()
 		return t.setSocketTCP(name, val)
 	case sockeye.SOL_TCP:
-		t.ownTCP()
+		t.ownConfig()
 	default:
-		return t.setsockopt(level, name, val)
+		err := t.setsockopt(level, name, val)
+		if t.conn != nil && level == sockeye.SOL_IP && name == sockeye.IP_OPTIONS.Name {
+			h := header{dst: t.remote, options: t.ip.options}
+			t.conn.SetIPHeader(h.len())
+		}
+		return err
 	}
 	switch name {
 	case sockeye.TCP_CONGESTION.Name:
@@ -315,7 +326,7 @@ func (t *TCP) Setsockopt(level, name int, val []byte) error {
 		if len(val) != 16 && len(val) != 32 {
 			return syscall.EINVAL
 		}
-		t.opt.key = bytes.Clone(val)
+		t.ownTCP().key = bytes.Clone(val)
 		return nil
 	}
 	v, err := sock.Int(val)
@@ -337,7 +348,7 @@ func (t *TCP) setCongestion(val []byte) error {
 	if !tcp.HasCongestion(string(b)) {
 		return syscall.ENOENT
 	}
-	t.opt.congestion = string(b)
+	t.ownTCP().congestion = string(b)
 	if t.conn != nil {
 		t.conn.SetCongestion(t.opt.congestion)
 	}

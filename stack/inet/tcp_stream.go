@@ -28,10 +28,15 @@ func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	n := m.Len()
 	for _, b := range skip(m.Buffers, m.N) {
 		var how tcp.WriteFlags
-		if flags&sockeye.MSG_MORE != 0 || m.N+len(b) < n {
+		last := m.N+len(b) == n
+		if flags&sockeye.MSG_MORE != 0 || !last {
 			how = tcp.More
-		} else if flags&sockeye.MSG_OOB != 0 && len(b) > 0 {
-			how = tcp.Urgent
+		}
+		if flags&sockeye.MSG_OOB != 0 && last && len(b) > 0 {
+			how |= tcp.Urgent
+		}
+		if flags&sockeye.MSG_EOR != 0 && last {
+			how |= tcp.Record
 		}
 		k := t.write(now, b, how)
 		if m.N += k; k < len(b) {
@@ -144,7 +149,9 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	c := t.conn
 	if c.Unread() == 0 && !c.AtMark() {
-		return t.nothing()
+		if err := t.nothing(); err != nil {
+			return err
+		}
 	}
 	now := t.stack.now()
 	for i, b := range m.Buffers {
@@ -159,8 +166,10 @@ func (t *TCP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if t.conn == c {
 		t.settle(now)
 	}
-	if m.N == 0 && (m.Len() > 0 || c.Unread() == 0) {
-		return t.nothing()
+	if m.N == 0 && (m.Len() > 0 || !c.HasData()) {
+		if err := t.nothing(); err != nil {
+			return err
+		}
 	}
 	if t.Opt.PeekOff >= 0 {
 		if flags&sockeye.MSG_PEEK != 0 {
@@ -183,7 +192,7 @@ func (t *TCP) read(now tcp.Time, c *tcp.Conn, before int, b []byte, flags sockey
 	case flags&sockeye.MSG_PEEK != 0:
 		off := max(0, t.Opt.PeekOff) + before
 		if flags&sockeye.MSG_TRUNC != 0 {
-			n = min(len(b), max(0, c.Unread()-off))
+			n = c.PeekLen(len(b), off)
 			break
 		}
 		n, _ = c.Peek(b, off)
@@ -237,7 +246,9 @@ func (t *TCP) recvUrgent(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	m.Flags |= sockeye.MSG_OOB
 	for _, to := range m.Buffers {
 		if len(to) > 0 {
-			to[0], m.N = b, 1
+			if m.N = 1; flags&sockeye.MSG_TRUNC == 0 {
+				to[0] = b
+			}
 			return nil
 		}
 	}
@@ -255,7 +266,7 @@ func (t *TCP) tell(m *sockeye.Message, conn *tcp.Conn) {
 		t.TellTime(&c, time.Unix(0, t.stamp))
 	}
 	if t.opt.inq {
-		c.AddInt(sockeye.SOL_TCP, tcpCmInq, conn.Unread())
+		c.AddInt(sockeye.SOL_TCP, tcpCmInq, conn.InqHint())
 	}
 	c.Done()
 }
@@ -276,11 +287,11 @@ func (t *TCP) Ioctl(req uint) (int, error) {
 	case state == tcp.Listen:
 		return 0, syscall.EINVAL
 	case t.conn == nil:
-		return t.stale * b2i(req == siocoutq), nil
+		return int(t.stale) * b2i(req == siocoutq), nil
 	case state == tcp.SynSent || state == tcp.SynReceived:
 		return 0, nil
 	case req == siocinq:
-		return t.conn.Unread(), nil
+		return t.conn.Inq(), nil
 	}
 	unacked, unsent := t.conn.Unsent()
 	if req == siocoutqnsd {

@@ -37,7 +37,7 @@ func (s *Stack) OpenUDP(family sockeye.Family) *UDP {
 // Bind is bind(2).
 func (u *UDP) Bind(sa sockeye.Sockaddr) error {
 	u.stack.changes++
-	return bindPort(u, &u.base, u.stack.udp, sa)
+	return bindPort(u, &u.base, u.stack.udp, sa, false)
 }
 
 // Connect is connect(2).
@@ -64,7 +64,7 @@ func (u *UDP) Ready() sockeye.Events {
 // Ioctl is udp_ioctl.
 func (u *UDP) Ioctl(req uint) (int, error) {
 	u.recall()
-	return u.ioctl(req, u.unsent())
+	return u.ioctl(req, waiting(u.pending))
 }
 
 // Release is the last close.

@@ -18,8 +18,15 @@ func (s *Stack) udpInput(p *packet.Packet, h *header) {
 		s.udpToMany(p, h, u)
 		return
 	}
+	bare := p.Sum != packet.SumPartial && !h.dst.Is4() && noChecksum(p)
 	to := s.udpFind(h, u)
 	switch {
+	case bare && (to == nil || !to.noSum6[1]):
+		c := s.Counters.udp(h.dst)
+		c.InErrors++
+		c.InCsumErrors++
+		p.Release()
+		return
 	case to == nil && h.proxied: // as TPROXY has it (tproxy_tg4)
 		p.Release()
 		return
@@ -55,16 +62,18 @@ func (s *Stack) readUDP(p *packet.Packet, h *header) (u wire.UDP, ok bool) {
 	return wire.UDP{SrcPort: uint16(b[0])<<8 | uint16(b[1]), DstPort: uint16(b[2])<<8 | uint16(b[3])}, true
 }
 
-// udpSum checks the checksum; zero is none, which IPv4 allows.
-func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
+// noChecksum tells a datagram without one.
+func noChecksum(p *packet.Packet) bool {
 	b := p.Header()
-	if b[wire.UDPChecksumOffset] == 0 && b[wire.UDPChecksumOffset+1] == 0 {
-		if h.dst.Is4() {
-			return true
-		}
-		to := s.udpFind(h, wire.UDP{SrcPort: uint16(b[0])<<8 | uint16(b[1]), DstPort: uint16(b[2])<<8 | uint16(b[3])})
-		return to != nil && to.noSum6[1] // UDP_NO_CHECK6_RX (RFC 6935)
+	return b[wire.UDPChecksumOffset] == 0 && b[wire.UDPChecksumOffset+1] == 0
+}
+
+// udpSum checks the checksum. None at all is well with IPv4, and up to the socket with IPv6 (RFC 6935).
+func (s *Stack) udpSum(p *packet.Packet, h *header, n int) bool {
+	if noChecksum(p) {
+		return true
 	}
+	b := p.Header()
 	sum := wire.PseudoSum(h.src, h.dst, wire.IPPROTO_UDP, n).Add(b)
 	at := len(b)
 	for _, sl := range p.Payload {
@@ -89,10 +98,11 @@ func (s *Stack) udpFind(h *header, u wire.UDP) *UDP {
 
 // udpToMany hands a multicast or broadcast datagram to every socket that takes it.
 func (s *Stack) udpToMany(p *packet.Packet, h *header, u wire.UDP) {
+	bare := p.Sum != packet.SumPartial && !h.dst.Is4() && noChecksum(p)
 	p.Pull(wire.UDPLen)
 	known := false
 	for _, to := range s.udp[u.DstPort] {
-		if to.takes(h, u.SrcPort) > 0 && (h.cast != multicast || to.allows(h)) {
+		if (!bare || to.noSum6[1]) && to.takes(h, u.SrcPort) > 0 && (h.cast != multicast || to.allows(h)) {
 			known = true
 			to.take(p.Clone(), h, u)
 		}
@@ -147,8 +157,8 @@ func split(p *packet.Packet, size int) (list []*packet.Packet) {
 
 // udpError tells the socket that sent the datagram which an error quotes, if there is one (udp_err).
 func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) (known bool) {
-	src, dst := q.Ports()
-	u := s.udpFind(&header{src: q.Dst, dst: q.Src, iface: h.iface}, wire.UDP{SrcPort: dst, DstPort: src})
+	_, dst := q.Ports()
+	u := s.quotedUDP(h, q)
 	if u == nil {
 		return false
 	}

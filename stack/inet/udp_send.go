@@ -31,28 +31,19 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		}
 	}
 	n := m.Len()
-	switch {
-	case n > maxUDP:
-		return syscall.EMSGSIZE
-	case flags&sockeye.MSG_OOB != 0 && u.Family == sockeye.AF_INET:
-		return syscall.EOPNOTSUPP
-	}
-	// What a corked datagram grows by goes where it goes. IPv6 looks at the address.
-	if u.pending == nil || u.Family == sockeye.AF_INET6 && !m.Name.IsZero() {
-		if err := u.direct(m, flags); err != nil {
-			return err
-		}
+	if err := u.direct(m, n, flags); err != nil {
+		return err
 	}
 	if n <= small && u.sendNear(m, n, flags) {
 		m.N = n
 		return nil
 	}
-	p := u.pending
+	p, err := u.pending, error(nil)
 	u.pending = nil
-	if p == nil {
+	if p == nil { // what has begun may go on
 		p = packet.NewPacket()
+		err = u.sender()
 	}
-	err := u.sender()
 	if err == nil {
 		err = u.fits(packet.Len(p.Payload)+n, &u.to)
 	}
@@ -70,19 +61,50 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	return nil
 }
 
-// direct decides where a datagram goes that is not one with an earlier one. That of a socket to
-// its peer on this host is as it was, as long as nothing has changed.
-func (u *UDP) direct(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	again := u.pending == nil && u.connected && m.Name.IsZero() && len(m.Control) == 0 && flags&sockeye.MSG_DONTROUTE == 0
+// direct checks whom a message of n bytes is for, and aims at them unless it goes on with a
+// datagram that goes somewhere already. An IPv6 socket leaves what goes to IPv4 to udp_sendmsg.
+func (u *UDP) direct(m *sockeye.Message, n int, flags sockeye.MsgFlags) (err error) {
+	// That of a socket to its peer on this host goes where the one before went, as long as nothing has changed.
+	again := u.pending == nil && u.connected && m.Name.IsZero() && len(m.Control) == 0 && n <= maxUDP &&
+		flags&(sockeye.MSG_DONTROUTE|sockeye.MSG_OOB) == 0
 	if again && u.aimed == u.stack.changes && u.aimed != 0 {
 		return nil
 	}
-	t, err := u.receiver(m)
-	if err == nil && u.pending == nil {
-		u.aimed, u.near = 0, nil
-		if err = u.aim(&u.to, t, m, flags); again && err == nil && u.to.w.iface.loops {
-			u.aimed = u.stack.changes
+	six, grows := u.Family == sockeye.AF_INET6, u.pending != nil
+	var t target
+	ip4 := !six || grows && u.to.h.dst.Is4()
+	if six && !(grows && m.Name.IsZero()) {
+		if t, err = u.receiver(m); err != nil {
+			return err
 		}
+		if t.ip == (wire.Addr{}) && u.source.Is4() { // this host, by the version that the socket uses
+			t.ip = loopbackOf(u.source)
+		}
+		ip4 = ip4 || t.ip.Is4()
+		if t.ip.Is4() && u.claim.v6only {
+			return syscall.ENETUNREACH
+		}
+	}
+	switch {
+	case n > maxUDP:
+		return syscall.EMSGSIZE
+	case ip4 && flags&sockeye.MSG_OOB != 0:
+		return syscall.EOPNOTSUPP
+	case grows && ip4 && !u.to.h.dst.Is4():
+		return syscall.EINVAL
+	case grows:
+		return nil
+	case !six:
+		if t, err = u.receiver(m); err != nil {
+			return err
+		}
+	}
+	if t.port == 0 && (six && ip4 || !m.Name.IsZero()) {
+		return syscall.EINVAL
+	}
+	u.aimed, u.near = 0, nil
+	if err = u.aim(&u.to, t, m, flags); again && err == nil && u.to.w.iface.loops {
+		u.aimed = u.stack.changes
 	}
 	return err
 }
@@ -99,18 +121,11 @@ func (u *UDP) receiver(m *sockeye.Message) (t target, err error) {
 	if u.Family == sockeye.AF_INET6 {
 		wrong = syscall.EINVAL
 	}
-	t, err = u.address(m.Name, true, wrong)
-	if err == nil && t.port == 0 {
-		err = syscall.EINVAL
-	}
-	return t, err
+	return u.address(m.Name, true, wrong)
 }
 
 // aim decides where a datagram to t goes, and how.
 func (u *UDP) aim(to *outgoing, t target, m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if t.ip.Is4() && u.Family == sockeye.AF_INET6 && u.claim.v6only {
-		return syscall.ENETUNREACH
-	}
 	wish, err := u.wishes(m, u.segment, t.ip.Is4())
 	if err != nil {
 		return err
@@ -133,8 +148,11 @@ func (b *base) aim(t target, wish *wish, flags sockeye.MsgFlags) (w path, h head
 	if needsScope(t.ip) && t.scope != 0 {
 		q.ifindex = t.scope
 	}
-	if !wish.src.IsUnspecified() {
+	if wish.srcGiven {
 		q.src = wish.src
+	}
+	if q.src.IsUnspecified() && t.ip.Is4() && t.ip.IsMulticast() {
+		q.src = b.ip.multicastSrc
 	}
 	if wish.ifindex != 0 {
 		q.ifindex = wish.ifindex
@@ -178,6 +196,9 @@ func (u *UDP) fits(n int, to *outgoing) error {
 	whole := discover >= sockeye.IP_PMTUDISC_DO && discover != sockeye.IP_PMTUDISC_OMIT || to.wish.dontFrag && !to.h.dst.Is4()
 	size := wire.UDPLen + n
 	switch {
+	case to.wish.dontFrag && to.segment == 0 && to.h.len()+size > to.w.mtu:
+		u.noteMTU(to.h.dst, to.w.mtu)
+		fallthrough
 	case size > most:
 		return u.tooLong(to.h.dst, to.port, to.w.mtu)
 	case whole && to.segment == 0 && to.h.len()+size > to.w.mtu:
@@ -190,22 +211,25 @@ func (u *UDP) fits(n int, to *outgoing) error {
 func (u *UDP) push(p *packet.Packet) error {
 	to := &u.to
 	n := packet.Len(p.Payload)
-	if g := to.segment; g != 0 && n > g {
-		if (n+g-1)/g > maxSegments || to.h.len()+wire.UDPLen+g > to.w.mtu || u.Opt.NoCheck {
+	bare := u.Opt.NoCheck && to.h.dst.Is4() || u.noSum6[0] && !to.h.dst.Is4() // of checksums
+	if g := to.segment; g != 0 {
+		if (n+g-1)/g > maxSegments || to.h.len()+wire.UDPLen+g > to.w.mtu || bare {
 			p.Release()
 			return syscall.EINVAL
 		}
-		p.GSO.Size = g
+		if n > g {
+			p.GSO.Size = g
+		}
 	}
 	h := to.h
 	h.df = u.dontFragment(p, to)
 	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
-	if to.w.iface.loops && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
+	if to.w.iface.loops && !bare && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
 		return nil
 	}
 	ports.Put(p.Push(wire.UDPLen), n)
-	if u.Opt.NoCheck && h.dst.Is4() || u.noSum6[0] && !h.dst.Is4() {
-		p.Sum = packet.SumGood // none at all
+	if bare {
+		p.Sum = packet.SumGood
 	}
 	u.stack.Counters.udp(h.dst).OutDatagrams++
 	if u.Host.Later() {
@@ -223,7 +247,10 @@ func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w pa
 	}
 	h := &s.in
 	*h = sent
-	h.iface, h.cast = w.iface, unicast
+	h.iface, h.link, h.cast = w.iface, w.iface, unicast
+	if _, near := s.castOf(h.dst); near != nil {
+		s.arriveAt(h, near, int32(w.via))
+	}
 	to := s.udpFind(h, ports)
 	if to == nil {
 		return false
@@ -306,10 +333,10 @@ func (u *UDP) uncork() error {
 	return u.push(p)
 }
 
-// unsent is the memory that a corked datagram takes.
-func (u *UDP) unsent() int {
-	if u.pending == nil {
+// waiting is the memory that a datagram takes while it grows.
+func waiting(pending *packet.Packet) int {
+	if pending == nil {
 		return 0
 	}
-	return overhead + 256*((packet.Len(u.pending.Payload)+255)/256)
+	return overhead + 256*((packet.Len(pending.Payload)+255)/256)
 }

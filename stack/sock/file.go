@@ -287,6 +287,13 @@ func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int
 		if ms[i].N < ms[i].Len() {
 			return i + 1, nil
 		}
+		if i+1 < len(ms) && d.base.Host.Pending { // the next one meets what this one led to
+			d.leave()
+			d.base.Host.Lock()
+			if d.closed.Load() {
+				return i + 1, nil
+			}
+		}
 	}
 	return len(ms), nil
 }
@@ -296,6 +303,11 @@ func (d *Descriptor) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int
 		return 0, net.ErrClosed
 	}
 	defer d.leave()
+	if flags&sockeye.MSG_ERRQUEUE == 0 { // an error comes before what there is to receive
+		if err := d.base.TakeError(); err != nil {
+			return 0, err
+		}
+	}
 	for i := range ms {
 		if err := d.receive(&ms[i], flags); err != nil {
 			if i > 0 && err != syscall.EAGAIN {

@@ -12,20 +12,19 @@ import (
 type Socket struct {
 	Host   *Host
 	Family sockeye.Family
+	// Shut has the bits of the halves that are shut down.
+	Shut   Shut
+	ownOpt bool  // no other socket has Opt
+	refs   int32 // descriptors, and messages on their way
 	Type   sockeye.Type
 	Proto  sockeye.Protocol
 
 	// Err is the pending error, sk_err: the next call takes it.
 	Err syscall.Errno
-	// Shut has the bits of the halves that are shut down.
-	Shut   Shut
-	number uint32 // among the host's sockets
+	Opt *Options // for reading: see OwnOptions
 
-	Opt    *Options // for reading: see OwnOptions
-	ownOpt bool     // no other socket has them
-
-	refs  int32
-	waits [2]waitlist // by sockeye.Direction
+	waits  [2]waitlist // by sockeye.Direction
+	number uint32      // among the host's sockets
 }
 
 // Shut is a set of the two halves of a connection.

@@ -14,8 +14,8 @@ import (
 
 // A waitlist holds the calls that wait for one direction of a socket.
 type waitlist struct {
-	happened    atomic.Uint64 // counts events, so that one between Try and parking is seen
-	interrupted atomic.Uint64 // counts interruptions
+	happened    atomic.Uint32 // counts events, so that one between Try and parking is seen
+	interrupted atomic.Uint32 // counts interruptions
 	parked      []chan struct{}
 }
 
@@ -72,7 +72,7 @@ func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 
 // park waits until something happens that is not counted in happened, or until the
 // deadline.
-func (fd *Descriptor) park(l *waitlist, happened uint64, deadline time.Time) {
+func (fd *Descriptor) park(l *waitlist, happened uint32, deadline time.Time) {
 	h := fd.base.Host
 	h.Lock()
 	if l.happened.Load() != happened || fd.closed.Load() {

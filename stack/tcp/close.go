@@ -96,7 +96,7 @@ func (c *Conn) orphan() {
 func (c *Conn) finTimeout() Time {
 	d := c.h.FinTimeout
 	if c.cfg.Linger2 != 0 {
-		d = c.cfg.Linger2
+		d = c.cfg.Linger2.Time()
 	}
 	return max(d, c.rto<<2-c.rto>>1)
 }

@@ -104,7 +104,7 @@ func TestClose(t *testing.T) {
 			0.1   < . 1 ack 2 win 1000
 			60.0  ? state FIN-WAIT-2
 			60.2  ? state CLOSED`},
-		{name: "TCP_LINGER2 makes that shorter", open: "mss 1000", config: tcp.Config{Linger2: 5 * tcp.Second}, script: `
+		{name: "TCP_LINGER2 makes that shorter", open: "mss 1000", config: tcp.Config{Linger2: 5}, script: `
 			0     close
 			0     > F. 1 ack 1
 			0.1   < . 1 ack 2 win 1000
@@ -287,12 +287,12 @@ func TestKeepalive(t *testing.T) {
 			7200.1 < . 1 ack 1 win 1000
 			14400.1 > . 0 ack 1`},
 		{name: "TCP_KEEPIDLE, KEEPINTVL and KEEPCNT", open: "mss 1000",
-			config: tcp.Config{KeepAlive: true, KeepIdle: 10 * tcp.Second, KeepInterval: tcp.Second, KeepCount: 2}, script: `
+			config: tcp.Config{KeepAlive: true, KeepIdle: 10, KeepInterval: 1, KeepCount: 2}, script: `
 			10    > . 0 ack 1
 			11    > . 0 ack 1
 			12    > R. 1 ack 1
 			12    ? err ETIMEDOUT`},
-		{name: "data puts it off", open: "mss 1000", config: tcp.Config{KeepAlive: true, KeepIdle: 10 * tcp.Second}, script: `
+		{name: "data puts it off", open: "mss 1000", config: tcp.Config{KeepAlive: true, KeepIdle: 10}, script: `
 			5     < P. 1:11 ack 1 win 1000
 			5     > . 1 ack 11
 			15    > . 0 ack 11`},
@@ -304,7 +304,7 @@ func TestKeepalive(t *testing.T) {
 			5     keepalive off
 			9000  ? state ESTABLISHED`},
 		{name: "TCP_USER_TIMEOUT bounds the probes", open: "mss 1000",
-			config: tcp.Config{KeepAlive: true, KeepIdle: 10 * tcp.Second, KeepInterval: 2 * tcp.Second, UserTimeout: 13 * tcp.Second}, script: `
+			config: tcp.Config{KeepAlive: true, KeepIdle: 10, KeepInterval: 2, UserTimeout: 13000}, script: `
 			10    > . 0 ack 1
 			12    > . 0 ack 1
 			14    > R. 1 ack 1

@@ -43,7 +43,8 @@ func (c *Conn) SetCongestion(name string) bool {
 		return false
 	}
 	if cc != c.cc {
-		c.cc, c.ccState = cc, ccState{}
+		c.cc = cc
+		c.resetCubic()
 	}
 	return true
 }

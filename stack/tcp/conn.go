@@ -58,21 +58,23 @@ type Conn struct {
 	timer    timerKind
 
 	// Send sequence space.
-	iss      Seq
-	sndUna   Seq
-	sndNxt   Seq
-	sndUp    Seq // after the last urgent octet
-	sndWl1   Seq
-	writeSeq Seq // end of what was written; the FIN's number once that is queued
-	sndSml   Seq // end of the last small segment (Nagle as Minshall has it)
-	pushed   Seq // end of the last write that is to be pushed
-	lastPush Seq // end of the last segment with PSH
-	sndWnd   uint32
-	maxWnd   uint32 // the largest window that the peer has offered
-	mss      uint16 // payload of a full segment without SACK blocks
-	peerMSS  uint16 // the peer's MSS option
-	pmtu     uint16
-	lowMTU   uint16 // black-hole detection: what surely gets through; 0: not in use
+	iss       Seq
+	sndUna    Seq
+	sndNxt    Seq
+	sndUp     Seq // after the last urgent octet
+	sndWl1    Seq
+	writeSeq  Seq // end of what was written; the FIN's number once that is queued
+	sndSml    Seq // end of the last small segment (Nagle as Minshall has it)
+	pushed    Seq // end of the last write that is to be pushed
+	lastPush  Seq // end of the last segment with PSH
+	recordEnd Seq // end of the last write that ended a record
+	sndWnd    uint32
+	maxWnd    uint32 // the largest window that the peer has offered
+	mss       uint16 // payload of a full segment without SACK blocks
+	peerMSS   uint16 // the peer's MSS option
+	rttEnd    Seq    // a round trip of the receiver is over when it has this
+	pmtu      uint32
+	lowMTU    uint16 // black-hole detection: what surely gets through; 0: not in use
 
 	sndq ring[chunk]
 	rtx  ring[sent]
@@ -82,7 +84,6 @@ type Conn struct {
 	rcvWup Seq // rcvNxt when the window was last sent
 	copied Seq // the next octet that the user reads
 	rcvUp  Seq // the urgent octet
-	rttEnd Seq // a round trip of the receiver is over when it has this
 	rcvq   ring[packet.Slice]
 	ooo    *reassembly
 
@@ -157,18 +158,31 @@ type Config struct {
 	SYNCount                            uint8 // TCP_SYNCNT; 0: the host's
 	DeferAccept                         uint8 // TCP_DEFER_ACCEPT, from DeferTimeouts
 	NoDelay, Cork, KeepAlive, OOBInline bool
+	IPv6                                bool
 
-	MaxSeg       uint16 // TCP_MAXSEG; 0: not set
-	RcvBuf       int32  // SO_RCVBUF as getsockopt gives it: half is for overhead; 0: the host's, tuned
-	SndBuf       int32  // SO_SNDBUF; 0: the host's, tuned
+	KeepIdle     Seconds // TCP_KEEPIDLE; 0: the host's
+	KeepInterval Seconds
+	Linger2      Seconds // TCP_LINGER2; 0: the host's; negative: no FIN-WAIT-2 without a user
+	MaxSeg       uint16  // TCP_MAXSEG; 0: not set
+	RcvBuf       int32   // SO_RCVBUF as getsockopt gives it: half is for overhead; 0: the host's, tuned
+	SndBuf       int32   // SO_SNDBUF; 0: the host's, tuned
 	RcvLowat     int32
 	WindowClamp  uint32
 	NotsentLowat uint32
-	KeepIdle     Time // TCP_KEEPIDLE; 0: the host's
-	KeepInterval Time
-	UserTimeout  Time
-	Linger2      Time // TCP_LINGER2; 0: the host's; negative: no FIN-WAIT-2 without a user
+	UserTimeout  Milliseconds
 }
+
+// Seconds and Milliseconds are times of options, in little memory.
+type (
+	Seconds      int16
+	Milliseconds int32
+)
+
+// Time is s as the clock has it.
+func (s Seconds) Time() Time { return Time(s) * Second }
+
+// Time is ms as the clock has it.
+func (ms Milliseconds) Time() Time { return Time(ms) * Millisecond }
 
 // Config gives the connection's options for the caller to change. Where a change must act at once
 // there is a method: SetNoDelay, SetCork, SetKeepAlive, SetKeepIdle.

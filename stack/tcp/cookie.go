@@ -84,6 +84,13 @@ func (h *Host) checkCookie(f Flow, seq, iss Seq) (index uint32, ok bool) {
 	return index, int(index) < len(cookieMSS)
 }
 
+// IsCookie tells whether an ACK answers a SYN cookie of ours.
+func (h *Host) IsCookie(now Time, f Flow, s *Segment) bool {
+	h.now = now
+	_, ok := h.checkCookie(f, s.Seq-1, s.Ack-1)
+	return ok && s.Flags&(ACK|SYN|RST) == ACK
+}
+
 // FromCookie makes the connection of an ACK that answers a SYN cookie, and takes the segment; nil when it
 // is no such answer, and then the segment is untouched: Host.Reset is due.
 func (h *Host) FromCookie(now Time, cfg *Config, f Flow, s *Segment) *Conn {

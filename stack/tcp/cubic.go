@@ -2,8 +2,8 @@ package tcp
 
 import "math"
 
-// ccState is what the algorithm keeps for a connection.
-type ccState struct {
+// cubicState is what the algorithm keeps for a connection whose window has grown, or was reduced.
+type cubicState struct {
 	wMax     float64 // window before the last reduction, in segments
 	wEst     float64 // what Reno would have (RFC 9438 section 4.3)
 	k        float64 // seconds until the curve is back at its origin
@@ -26,23 +26,43 @@ var cubic = congestion{
 	ssthresh: cubicSsthresh,
 	avoid:    cubicAvoid,
 	acked:    cubicAcked,
-	lost:     func(c *Conn) { c.ccState = ccState{} },
-	undone:   func(c *Conn) { c.epochAt = 0 },
+	lost:     (*Conn).resetCubic,
+	undone: func(c *Conn) {
+		if c.cubic != nil {
+			c.cubic.epochAt = 0
+		}
+	},
 	restart: func(c *Conn, idle Time) { // time without sending is not on the curve (section 5.8)
-		if c.epochAt != 0 && idle > 0 {
-			c.epochAt = min(c.epochAt+idle, c.h.now)
+		if q := c.cubic; q != nil && q.epochAt != 0 && idle > 0 {
+			q.epochAt = min(q.epochAt+idle, c.h.now)
 		}
 	},
 }
 
+// resetCubic makes the state as it was at the beginning.
+func (c *Conn) resetCubic() {
+	c.leastRTT = 0
+	if c.cubic != nil {
+		*c.cubic = cubicState{}
+	}
+}
+
+// needCubic gives the state to be changed.
+func (c *Conn) needCubic() *cubicState {
+	if c.cubic == nil {
+		c.cubic = new(cubicState)
+	}
+	return c.cubic
+}
+
 // cubicSsthresh is the multiplicative decrease (section 4.6), with fast convergence (section 4.7).
 func cubicSsthresh(c *Conn) uint32 {
-	w := float64(c.cwnd)
-	c.epochAt = 0
-	if w < c.wMax {
-		c.wMax = w * (1 + cubicBeta) / 2
+	q, w := c.needCubic(), float64(c.cwnd)
+	q.epochAt = 0
+	if w < q.wMax {
+		q.wMax = w * (1 + cubicBeta) / 2
 	} else {
-		c.wMax = w
+		q.wMax = w
 	}
 	return max(uint32(w*cubicBeta), 2)
 }
@@ -50,39 +70,39 @@ func cubicSsthresh(c *Conn) uint32 {
 // cubicAvoid opens the window along W(t) = C*(t-K)^3 + W_max, or as Reno would where that is
 // faster (sections 4.2 to 4.5).
 func cubicAvoid(c *Conn, acked uint32) {
-	w := float64(c.cwnd)
-	if c.epochAt == 0 {
-		c.epochAt = c.h.now
-		c.ackedCnt = 0
-		c.wEst = w
-		if c.wMax <= w {
-			c.k, c.origin = 0, w
+	q, w := c.needCubic(), float64(c.cwnd)
+	if q.epochAt == 0 {
+		q.epochAt = c.h.now
+		q.ackedCnt = 0
+		q.wEst = w
+		if q.wMax <= w {
+			q.k, q.origin = 0, w
 		} else {
-			c.k, c.origin = math.Cbrt((c.wMax-w)/cubicC), c.wMax
+			q.k, q.origin = math.Cbrt((q.wMax-w)/cubicC), q.wMax
 		}
 	}
-	c.ackedCnt += float64(acked)
-	t := seconds(c.h.now - c.epochAt + c.minRTT.v) // the window is for one round trip from now
-	d := t - c.k
+	q.ackedCnt += float64(acked)
+	t := seconds(c.h.now - q.epochAt + c.minRTT.v) // the window is for one round trip from now
+	d := t - q.k
 	// In whole segments, towards the origin, as Linux's fixed point has it.
-	target := c.origin + math.Trunc(float64(cubicC*float64(d*float64(d*d))))
+	target := q.origin + math.Trunc(float64(cubicC*float64(d*float64(d*d))))
 	every := 100 * w // no growth to speak of
 	if target > w {
 		// Section 4.4: by at most half in a round trip.
 		every = max(w/(target-w), 2)
 	}
-	if c.wMax == 0 && every > 20 { // nothing is known yet: explore
+	if q.wMax == 0 && every > 20 { // nothing is known yet: explore
 		every = 20
 	}
 	// Section 4.3: the Reno-friendly region.
 	const alpha = 3 * (1 - cubicBeta) / (1 + cubicBeta)
-	if per := math.Floor(w / alpha); c.ackedCnt > per {
-		n := math.Floor(c.ackedCnt / per)
-		c.wEst += n
-		c.ackedCnt -= float64(n * per)
+	if per := math.Floor(w / alpha); q.ackedCnt > per {
+		n := math.Floor(q.ackedCnt / per)
+		q.wEst += n
+		q.ackedCnt -= float64(n * per)
 	}
-	if c.wEst > w {
-		every = min(every, w/(c.wEst-w))
+	if q.wEst > w {
+		every = min(every, w/(q.wEst-w))
 	}
 	c.grow(max(uint32(every), 2), acked)
 }
@@ -96,7 +116,6 @@ type hystart struct {
 	samples  uint8
 	begun    bool
 	found    bool
-	minRTT   Time // of the connection
 	roundRTT Time
 	roundAt  Time
 	lastAck  Time
@@ -116,22 +135,25 @@ func cubicAcked(c *Conn, sentAt Time) {
 	}
 	now := c.h.now
 	rtt := max(now-sentAt, Microsecond)
-	if c.epochAt != 0 && now-c.epochAt < Second { // just after a loss
+	if q := c.cubic; q != nil && q.epochAt != 0 && now-q.epochAt < Second { // just after a loss
 		return
 	}
-	h := &c.hystart
-	if h.minRTT == 0 || rtt < h.minRTT {
-		h.minRTT = rtt
+	if c.leastRTT == 0 || rtt < c.leastRTT {
+		c.leastRTT = rtt
 	}
-	if h.found || !c.inSlowStart() || c.cwnd < hystartLow {
+	if !c.inSlowStart() || c.cwnd < hystartLow {
+		return
+	}
+	h := &c.needCubic().hystart
+	if h.found {
 		return
 	}
 	if !h.begun || h.end.Less(c.sndUna) {
-		*h = hystart{begun: true, end: c.sndNxt, minRTT: h.minRTT, roundAt: now, lastAck: now}
+		*h = hystart{begun: true, end: c.sndNxt, roundAt: now, lastAck: now}
 	}
 	if now-h.lastAck <= hystartSpacing {
 		h.lastAck = now
-		if now-h.roundAt > h.minRTT/2 {
+		if now-h.roundAt > c.leastRTT/2 {
 			h.found = true
 			c.h.TCPHystartTrainDetect++
 		}
@@ -141,7 +163,7 @@ func cubicAcked(c *Conn, sentAt Time) {
 		if h.roundRTT == 0 || rtt < h.roundRTT {
 			h.roundRTT = rtt
 		}
-	} else if h.roundRTT > h.minRTT+min(max(h.minRTT/8, hystartDelayMin), hystartDelayMax) {
+	} else if h.roundRTT > c.leastRTT+min(max(c.leastRTT/8, hystartDelayMin), hystartDelayMax) {
 		h.found = true
 		c.h.TCPHystartDelayDetect++
 	}

@@ -11,6 +11,9 @@ type acks struct {
 	sentACK    bool
 	pingpong   uint8 // an interactive exchange, from the host's threshold on
 	quick      uint8 // ACKs still to send without delay
+	ownTail    bool  // the last slice of rcvq is in a block that may be appended to
+	probes     uint8 // zero window or keepalive probes without an answer
+	totalRTO   uint16
 	rcvMSS     uint16
 	ato        Time // the delay
 	rcvdAt     Time // when data last came
@@ -25,6 +28,7 @@ const (
 	maxQuickACKs = 16
 	tick         = 4 * Millisecond
 	defaultMSS   = 536
+	defaultMSS6  = 1220
 	minMSS       = 88
 )
 

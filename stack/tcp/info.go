@@ -23,7 +23,6 @@ type stats struct {
 	totalRetrans uint32
 	dsackDups    uint32
 	reordSeen    uint32
-	oooSegs      uint32
 }
 
 // Info is TCP_INFO.
@@ -44,7 +43,7 @@ func (c *Conn) Info(now Time) (t sockeye.TCPInfo) {
 	t.SndMSS, t.RcvMSS = uint32(c.mss), uint32(c.rcvMSS)
 	t.Unacked, t.Sacked, t.Lost, t.Retrans = c.packetsOut, c.sackedOut, c.lostOut, c.retransOut
 	t.LastDataSent, t.LastAckRecv, t.LastDataRecv = dur(ago(c.sentAt)), dur(ago(c.ackRcvdAt)), dur(ago(c.rcvdAt))
-	t.PMTU, t.RcvSsthresh = uint32(c.pmtu), c.rcvTrust
+	t.PMTU, t.RcvSsthresh = c.pmtu, c.rcvTrust
 	t.RTT, t.RTTVar = dur(c.srtt), dur(c.mdev)
 	t.SndSsthresh, t.SndCwnd = c.ssthresh, c.cwnd
 	t.AdvMSS, t.Reordering = uint32(c.advMSS()), uint32(c.reordering)

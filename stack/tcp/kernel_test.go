@@ -217,15 +217,15 @@ func (k *kernel) socket() int {
 	set(unix.SOL_TCP, unix.TCP_CORK, b(c.Cork))
 	set(unix.SOL_TCP, unix.TCP_MAXSEG, int(c.MaxSeg))
 	set(unix.SOL_TCP, unix.TCP_SYNCNT, int(c.SYNCount))
-	set(unix.SOL_TCP, unix.TCP_KEEPIDLE, int(c.KeepIdle/tcp.Second))
-	set(unix.SOL_TCP, unix.TCP_KEEPINTVL, int(c.KeepInterval/tcp.Second))
+	set(unix.SOL_TCP, unix.TCP_KEEPIDLE, int(c.KeepIdle))
+	set(unix.SOL_TCP, unix.TCP_KEEPINTVL, int(c.KeepInterval))
 	set(unix.SOL_TCP, unix.TCP_KEEPCNT, int(c.KeepCount))
-	set(unix.SOL_TCP, unix.TCP_USER_TIMEOUT, int(c.UserTimeout/tcp.Millisecond))
+	set(unix.SOL_TCP, unix.TCP_USER_TIMEOUT, int(c.UserTimeout))
 	set(unix.SOL_TCP, unix.TCP_DEFER_ACCEPT, []int{0, 1, 3, 7}[c.DeferAccept])
 	if c.Linger2 < 0 {
 		set(unix.SOL_TCP, unix.TCP_LINGER2, -1)
 	}
-	set(unix.SOL_TCP, unix.TCP_LINGER2, int(c.Linger2/tcp.Second))
+	set(unix.SOL_TCP, unix.TCP_LINGER2, int(c.Linger2))
 	return fd
 }
 

@@ -28,10 +28,7 @@ func (c *Conn) init(h *Host, cfg *Config) {
 	c.set(useTS, h.Timestamps)
 	c.set(useSACK, h.SACK)
 	c.set(useScaling, h.WindowScaling)
-	c.pmtu = uint16(min(max(cfg.MTU, 0), 65535))
-	if c.pmtu == 0 {
-		c.pmtu = 1500
-	}
+	c.pmtu = c.clampMTU(int(cfg.MTU))
 	if c.cfg.IPHeader == 0 {
 		c.cfg.IPHeader = 20
 	}
@@ -41,7 +38,7 @@ func (c *Conn) init(h *Host, cfg *Config) {
 	if c.set(userSndBuf, cfg.SndBuf != 0); cfg.SndBuf == 0 {
 		c.cfg.SndBuf = int32(h.SndBuf)
 	}
-	c.peerMSS = defaultMSS
+	c.peerMSS = c.defaultMSS()
 	c.rto, c.rttvar, c.mdev = initialRTO, initialRTO, initialRTO
 	c.cwnd, c.ssthresh = uint32(h.InitialWindow), infiniteSsthresh
 	c.reordering = uint16(h.Reordering)
@@ -50,13 +47,28 @@ func (c *Conn) init(h *Host, cfg *Config) {
 	c.syncMSS()
 }
 
+// defaultMSS is what a peer takes that sends no MSS option (RFC 9293 section 3.7.1).
+func (c *Conn) defaultMSS() uint16 {
+	if c.cfg.IPv6 {
+		return defaultMSS6
+	}
+	return defaultMSS
+}
+
+// clampMTU is an MTU within what IP can carry: IPv6 does not count its header.
+func (c *Conn) clampMTU(mtu int) uint32 {
+	switch {
+	case mtu <= 0:
+		return 1500
+	case c.cfg.IPv6:
+		return uint32(min(mtu, 65535+40))
+	}
+	return uint32(min(mtu, 65535))
+}
+
 // advMSS is the MSS that we offer: what our link takes, whatever the path does.
 func (c *Conn) advMSS() uint16 {
-	mtu := int(c.cfg.MTU)
-	if mtu == 0 {
-		mtu = 1500
-	}
-	mss := min(max(mtu, 0), 65535) - int(c.cfg.IPHeader) - 20
+	mss := int(c.clampMTU(int(c.cfg.MTU))) - int(c.cfg.IPHeader) - 20
 	if c.cfg.MaxSeg != 0 {
 		mss = min(mss, int(c.cfg.MaxSeg))
 	}
@@ -66,7 +78,7 @@ func (c *Conn) advMSS() uint16 {
 // start sets the send sequence space.
 func (c *Conn) start(iss Seq, tsOffset uint32) {
 	c.iss, c.sndUna, c.sndNxt = iss, iss, iss
-	c.sndUp, c.sndSml, c.pushed, c.lastPush = iss, iss, iss, iss+1
+	c.sndUp, c.sndSml, c.pushed, c.recordEnd, c.lastPush = iss, iss, iss, iss, iss+1
 	c.writeSeq = iss + 1
 	c.highSeq, c.usageSeq, c.rttSeq = iss, iss, iss
 	c.tsOffset = tsOffset

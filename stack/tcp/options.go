@@ -74,7 +74,7 @@ func (c *Conn) takeSYNOptions(s *Segment) {
 		c.sndShift, c.rcvShift = 0, 0
 		c.cfg.WindowClamp = min(c.cfg.WindowClamp, 65535)
 	}
-	c.peerMSS = defaultMSS // RFC 9293 section 3.7.1: without the option
+	c.peerMSS = c.defaultMSS()
 	if o.Has(wire.OptMSS) {
 		c.peerMSS = o.MSS
 	}

@@ -78,7 +78,15 @@ func (c *Conn) transmit(probe bool) (some bool) {
 		}
 		avail := c.unsent()
 		wnd := c.wndEnd().Diff(c.sndNxt)
-		n := min(avail, limit, room*mss)
+		whole := avail // or up to the end of a record
+		if c.sndNxt.Less(c.recordEnd) && c.recordEnd.Less(c.writeSeq) {
+			whole = c.recordEnd.Diff(c.sndNxt)
+		}
+		most := limit
+		if c.is(sndUrgent) && c.sndNxt.Less(c.sndUp) { // Linux makes no large segments of what is urgent
+			most = mss
+		}
+		n := min(whole, most, room*mss)
 		fin := c.is(finQueued) && n == avail
 		if wnd < max(min(n, mss), 1) {
 			break // RFC 9293 section 3.8.6.2.1: whole segments only
@@ -86,7 +94,7 @@ func (c *Conn) transmit(probe bool) (some bool) {
 		if n >= wnd {
 			n, fin = wnd, false
 		}
-		if n > mss && n < avail {
+		if n > mss && n < whole {
 			n -= n % mss
 		}
 		if part := n % mss; part != 0 && n == avail && !fin && !c.mayBePartial() {

@@ -43,7 +43,7 @@ func (c *Conn) PacketTooBig(now Time, mtu int, seq Seq) {
 	if mtu >= int(c.pmtu) {
 		return
 	}
-	c.pmtu = uint16(mtu)
+	c.pmtu = uint32(mtu)
 	c.syncMSS()
 	if c.in(canSend) {
 		c.resendTooBig()
@@ -52,7 +52,13 @@ func (c *Conn) PacketTooBig(now Time, mtu int, seq Seq) {
 
 // SetPathMTU takes the path's MTU as the host learned it otherwise, for what is sent from now on.
 func (c *Conn) SetPathMTU(mtu int) {
-	c.pmtu = uint16(min(mtu, 65535))
+	c.pmtu = c.clampMTU(mtu)
+	c.syncMSS()
+}
+
+// SetIPHeader takes the length of the IP header, from what is sent now on.
+func (c *Conn) SetIPHeader(n int) {
+	c.cfg.IPHeader = uint8(n)
 	c.syncMSS()
 }
 

@@ -23,6 +23,28 @@ func (c *Conn) Unread() int {
 	return n
 }
 
+// HasData tells whether there is anything to read, be it the urgent octet alone.
+func (c *Conn) HasData() bool { return c.unread() > 0 }
+
+// Inq is what SIOCINQ gives: Unread, up to the urgent octet if that is ahead (tcp_inq).
+func (c *Conn) Inq() int {
+	if n := c.unread(); c.is(urgPending) && !c.cfg.OOBInline {
+		if d := c.rcvUp.Diff(c.copied); d >= 0 && d < n {
+			return d
+		}
+	}
+	return c.Unread()
+}
+
+// InqHint is what TCP_INQ tells: all that waits, and the FIN (tcp_inq_hint).
+func (c *Conn) InqHint() int {
+	n := c.unread()
+	if c.is(finReceived) {
+		n++
+	}
+	return n
+}
+
 // Unsent is what SIOCOUTQ and SIOCOUTQNSD give: bytes not acknowledged, and not sent. The FIN counts.
 func (c *Conn) Unsent() (unacked, unsent int) {
 	end := c.writeSeq
@@ -119,6 +141,15 @@ func (c *Conn) Peek(p []byte, off int) (int, error) {
 		off = 0
 	}
 	return got, nil
+}
+
+// PeekLen is how many bytes Peek would copy to n bytes.
+func (c *Conn) PeekLen(n, off int) int {
+	if off >= c.unread() {
+		return 0
+	}
+	skip, n := c.span(off, n)
+	return max(0, min(n, c.unread()-off-skip))
 }
 
 func (c *Conn) readErr() error {

@@ -33,7 +33,8 @@ type recovery struct {
 	frto          bool
 	highSeq       Seq // recovery ends here
 	sackTop       Seq
-	tlpHigh       Seq  // end of what the tail loss probe sent again; 0: none out
+	tlpHigh       Seq // end of what the tail loss probe sent again; 0: none out
+	oooSegs       uint32
 	retransAt     Time // first retransmission of this episode
 	undoMarker    Seq  // snd.una when the window was cut; 0: nothing to undo
 	undoRetrans   int32
@@ -46,7 +47,8 @@ type recovery struct {
 	deliveredCE   uint32
 	lostTotal     uint32
 	rack          rackState
-	ccState
+	leastRTT      Time        // for HyStart
+	cubic         *cubicState // nil: as at the beginning
 }
 
 const infiniteSsthresh = 1<<31 - 1

@@ -86,7 +86,7 @@ func (p *player) call(text string) {
 	case "keepalive":
 		c.SetKeepAlive(p.now, on)
 	case "keepidle":
-		c.SetKeepIdle(p.now, dur(1))
+		c.SetKeepIdle(p.now, tcp.Seconds(dur(1)/tcp.Second))
 	case "toobig": // MTU SEQ
 		c.PacketTooBig(p.now, arg(1), iss.Add(arg(2)))
 	case "unreachable": // ERRNO SEQ

@@ -73,7 +73,7 @@ func TestRetransmission(t *testing.T) {
 			0.5   < . 1 ack 4381 win 65535
 			0.5   > P. 4381:5841 ack 1
 			0.6   < . 1 ack 5841 win 65535`},
-		{name: "the user timeout ends it sooner", open: "mss 1460", config: tcp.Config{UserTimeout: 2 * tcp.Second}, script: `
+		{name: "the user timeout ends it sooner", open: "mss 1460", config: tcp.Config{UserTimeout: 2000}, script: `
 			0     write 100
 			0     > P. 1:101 ack 1
 			0.3   > P. 1:101 ack 1
@@ -81,7 +81,7 @@ func TestRetransmission(t *testing.T) {
 			2.1   > P. 1:101 ack 1
 			2.25  ? state ESTABLISHED
 			2.3   ? err ETIMEDOUT`},
-		{name: "an ICMP error is the reason when the connection times out", open: "mss 1460", config: tcp.Config{UserTimeout: tcp.Second}, script: `
+		{name: "an ICMP error is the reason when the connection times out", open: "mss 1460", config: tcp.Config{UserTimeout: 1000}, script: `
 			0     write 100
 			0     > P. 1:101 ack 1
 			0.1   unreachable EHOSTUNREACH 1

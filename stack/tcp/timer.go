@@ -22,9 +22,6 @@ type timers struct {
 	ackSentAt Time
 	ackRcvdAt Time
 	probeAt   Time // since when the window has been shut
-	totalRTO  uint16
-	probes    uint8 // zero window or keepalive probes without an answer
-	ownTail   bool  // the last slice of rcvq is in a block that may be appended to
 }
 
 const timeoutMin = 2 * Millisecond // Linux's TCP_TIMEOUT_MIN: two ticks
@@ -140,7 +137,7 @@ func (c *Conn) clampToUserTimeout(d Time) Time {
 	if c.cfg.UserTimeout == 0 || c.retransAt == 0 {
 		return d
 	}
-	left := c.cfg.UserTimeout - (c.h.now - c.retransAt)
+	left := c.cfg.UserTimeout.Time() - (c.h.now - c.retransAt)
 	return min(d, max(left, Millisecond))
 }
 
@@ -160,7 +157,7 @@ func (c *Conn) giveUp() bool {
 		if c.state == SynSent {
 			most += h.SYNLinearTimeouts
 		}
-		expired = int(c.retransmits) >= most || c.cfg.UserTimeout != 0 && c.timedOut(most, c.cfg.UserTimeout)
+		expired = int(c.retransmits) >= most || c.cfg.UserTimeout != 0 && c.timedOut(most, c.cfg.UserTimeout.Time())
 	default:
 		if c.timedOut(h.Retries1, 0) {
 			c.suspectBlackHole()
@@ -169,7 +166,7 @@ func (c *Conn) giveUp() bool {
 		if c.is(orphaned) {
 			most = h.orphanRetries(c.rto < h.RTOMax)
 		}
-		expired = c.timedOut(most, c.cfg.UserTimeout)
+		expired = c.timedOut(most, c.cfg.UserTimeout.Time())
 	}
 	if expired {
 		c.timeOut()
@@ -236,7 +233,7 @@ func (c *Conn) clampProbe(d Time) Time {
 	if c.cfg.UserTimeout == 0 || c.probeAt == 0 {
 		return d
 	}
-	return min(d, max(c.cfg.UserTimeout-(c.h.now-c.probeAt), Millisecond))
+	return min(d, max(c.cfg.UserTimeout.Time()-(c.h.now-c.probeAt), Millisecond))
 }
 
 func (c *Conn) windowTimeout() {
@@ -247,7 +244,7 @@ func (c *Conn) windowTimeout() {
 	}
 	if c.probeAt == 0 {
 		c.probeAt = h.now
-	} else if c.cfg.UserTimeout != 0 && h.now-c.probeAt >= c.cfg.UserTimeout {
+	} else if c.cfg.UserTimeout != 0 && h.now-c.probeAt >= c.cfg.UserTimeout.Time() {
 		c.timeOut()
 		return
 	}
@@ -316,7 +313,7 @@ func (c *Conn) SetKeepAlive(now Time, on bool) {
 }
 
 // SetKeepIdle is TCP_KEEPIDLE.
-func (c *Conn) SetKeepIdle(now, d Time) {
+func (c *Conn) SetKeepIdle(now Time, d Seconds) {
 	c.h.at(now)
 	c.cfg.KeepIdle = d
 	if c.cfg.KeepAlive && !c.in(states(Closed, Listen, SynSent)) && !c.is(orphaned) {
@@ -326,7 +323,7 @@ func (c *Conn) SetKeepIdle(now, d Time) {
 
 func (c *Conn) keepIdle() Time {
 	if c.cfg.KeepIdle != 0 {
-		return c.cfg.KeepIdle
+		return c.cfg.KeepIdle.Time()
 	}
 	return c.h.KeepIdle
 }
@@ -365,9 +362,9 @@ func (c *Conn) keepTimeout() {
 		most = int(c.cfg.KeepCount)
 	}
 	if c.cfg.KeepInterval != 0 {
-		interval = c.cfg.KeepInterval
+		interval = c.cfg.KeepInterval.Time()
 	}
-	if c.cfg.UserTimeout != 0 && quiet >= c.cfg.UserTimeout && c.probes > 0 ||
+	if c.cfg.UserTimeout != 0 && quiet >= c.cfg.UserTimeout.Time() && c.probes > 0 ||
 		c.cfg.UserTimeout == 0 && int(c.probes) >= most {
 		c.sendReset()
 		c.timeOut()

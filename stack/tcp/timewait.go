@@ -169,10 +169,12 @@ func (tw *TimeWait) ack(h *Host) {
 	h.OutSegs++
 }
 
-// MayConnect tells whether an active open may take over the flow (tcp_tw_reuse): timestamps tell
-// its segments from the old ones a second later. It gives where its sequence numbers must begin.
-func (tw *TimeWait) MayConnect(h *Host, now Time, loopback bool) (iss Seq, ok bool) {
-	if h.TWReuse == 0 || h.TWReuse == 2 && !loopback || tw.State != InTimeWait || !tw.useTS || now-tw.tsSeen <= Second {
+// MayConnect tells whether an active open may take over the flow: timestamps tell its segments from the
+// old ones, a second later if the host chose the port (tcp_tw_reuse), and at once from a port that the
+// program bound. It gives where its sequence numbers must begin.
+func (tw *TimeWait) MayConnect(h *Host, now Time, loopback, bound bool) (iss Seq, ok bool) {
+	reuse := (h.TWReuse == 1 || h.TWReuse == 2 && loopback) && tw.State == InTimeWait && now-tw.tsSeen > Second
+	if !tw.useTS || !bound && !reuse {
 		return 0, false
 	}
 	return tw.sndNxt + 65535 + 2, true

@@ -11,7 +11,7 @@ import (
 
 // urgent is the sixth step of SEGMENT ARRIVES: the URG bit.
 func (c *Conn) urgent(s *Segment) {
-	if s.Flags&URG != 0 && s.Urgent > 0 && !c.is(rcvShutdown) {
+	if s.Flags&URG != 0 && s.Urgent > 0 && !c.is(finReceived) {
 		c.urgentMark(s.Seq.Add(int(s.Urgent) - 1))
 	}
 	if c.is(urgPending) && !c.is(urgValid) && !c.is(urgRead) {
@@ -56,7 +56,7 @@ func (c *Conn) ReadUrgent(peek bool) (byte, error) {
 	switch {
 	case c.cfg.OOBInline || !c.is(urgPending) || c.is(urgRead):
 		return 0, syscall.EINVAL
-	case c.state == Closed && !c.is(urgValid):
+	case c.state == Closed && !c.is(finReceived):
 		return 0, syscall.ENOTCONN
 	case !c.is(urgValid):
 		return 0, syscall.EAGAIN

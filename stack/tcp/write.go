@@ -14,6 +14,7 @@ type WriteFlags uint8
 const (
 	More   WriteFlags = 1 << iota // MSG_MORE: hold a partial segment back
 	Urgent                        // MSG_OOB: the last byte is urgent
+	Record                        // MSG_EOR: what follows is not put into one segment with this
 )
 
 // Room is how many bytes Write takes now.
@@ -25,13 +26,13 @@ func (c *Conn) Room() int {
 }
 
 // Writable tells whether a socket polls as writable: a third of the buffer is free, and what is not
-// sent yet is below TCP_NOTSENT_LOWAT.
+// sent yet is below half of TCP_NOTSENT_LOWAT (__sk_stream_is_writeable).
 func (c *Conn) Writable() bool {
 	if c.is(sndShutdown) || c.err != 0 {
 		return true
 	}
 	used := c.writeSeq.Diff(c.sndUna)
-	if !c.in(canSend) || 3*used >= 2*int(c.cfg.SndBuf) || c.unsent() >= c.notsentLowat() {
+	if !c.in(canSend) || 3*used >= 2*int(c.cfg.SndBuf) || 2*c.unsent() >= c.notsentLowat() {
 		c.flags |= wantSpace
 		return false
 	}
@@ -140,6 +141,9 @@ func (c *Conn) written(flags WriteFlags) {
 	c.set(moreComing, flags&More != 0)
 	c.transmit(false)
 	c.set(moreComing, false)
+	if flags&Record != 0 {
+		c.recordEnd = c.writeSeq
+	}
 	c.armProbe()
 }
 
@@ -187,7 +191,7 @@ func (c *Conn) dropAcked() {
 	}
 	if c.is(wantSpace) {
 		c.growSendBuffer()
-		if used := c.writeSeq.Diff(c.sndUna); 3*used < 2*int(c.cfg.SndBuf) && c.unsent() < c.notsentLowat() {
+		if used := c.writeSeq.Diff(c.sndUna); 3*used < 2*int(c.cfg.SndBuf) && 2*c.unsent() < c.notsentLowat() {
 			c.flags &^= wantSpace
 			c.events |= EventWritable
 		}

@@ -9,9 +9,6 @@ import (
 
 // sendDatagram is unix_dgram_sendmsg, for datagrams and records.
 func (s *Socket) sendDatagram(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if flags&sockeye.MSG_OOB != 0 {
-		return syscall.EOPNOTSUPP
-	}
 	rights, cred, told, err := s.ancillary(m)
 	if err != nil {
 		return err
@@ -22,6 +19,9 @@ func (s *Socket) sendDatagram(m *sockeye.Message, flags sockeye.MsgFlags) error 
 			drop(rights)
 		}
 	}()
+	if flags&sockeye.MSG_OOB != 0 {
+		return syscall.EOPNOTSUPP
+	}
 	to := s.peer
 	named := !m.Name.IsZero() && !s.connectionOriented()
 	if named {
@@ -132,10 +132,10 @@ func (s *Socket) peekAt(off int) (i, skip int) {
 	return len(s.queue), 0
 }
 
-// nameOf is the sender's address as recvfrom tells it: none of an unnamed one.
+// nameOf is the address that the sender has by now, as recvfrom tells it: none of an unnamed one.
 func nameOf(m *message) sockeye.Sockaddr {
-	if m.from.Path() == "" {
+	if !m.sender.bound() {
 		return sockeye.Sockaddr{}
 	}
-	return m.from
+	return m.sender.name
 }

@@ -14,7 +14,6 @@ type message struct {
 	data   []byte
 	off    int // bytes of data that were read already
 	sender *Socket
-	from   sockeye.Sockaddr
 	cred   sockeye.Credentials
 	told   bool // cred was asked for when it was sent
 	rights []sock.File
@@ -34,8 +33,8 @@ func charge(n int) int { return n + overhead }
 // put queues data at the receiver to.
 func (s *Socket) put(to *Socket, data []byte, rights []sock.File, cred sockeye.Credentials, told bool) *message {
 	m := &message{
-		data: data, sender: s, from: s.name, rights: rights, size: charge(len(data)), when: time.Now(),
-		cred: cred, told: told || to.Opt.PassCred || s.Opt.PassCred,
+		data: data, sender: s, rights: rights, size: charge(len(data)), when: time.Now(),
+		cred: cred, told: told || to.Opt.PassCred || s.Opt.PassCred || to.embryo, // unix_maybe_add_creds
 	}
 	s.wmem += m.size
 	to.queue = append(to.queue, m)
@@ -167,6 +166,9 @@ func (s *Socket) tell(m *sockeye.Message, from *message, peek bool) {
 	}
 	if s.Opt.PassCred {
 		room.Add(sockeye.SOL_SOCKET, sockeye.SCM_CREDENTIALS, sock.EncodeCredentials(from.sentBy()))
+	}
+	if s.Opt.PassSec && len(m.Control) == 0 {
+		m.Flags |= sockeye.MSG_CTRUNC
 	}
 	room.Done()
 	if len(from.rights) == 0 {

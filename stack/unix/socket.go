@@ -32,7 +32,7 @@ type Socket struct {
 
 	backlog int
 	embryos []*Socket // connections that wait for accept; a listening socket's queue
-	embryo  bool      // it never was accepted
+	embryo  bool      // it waits for accept itself
 
 	blocked []*Socket // sockets that wait for room in this one's queue
 
@@ -130,6 +130,7 @@ func (s *Socket) Accept() (sock.File, sockeye.Sockaddr, error) {
 		return nil, sockeye.Sockaddr{}, syscall.EAGAIN
 	}
 	conn := s.embryos[0]
+	conn.embryo = false
 	s.embryos = s.embryos[1:]
 	s.unblock()
 	var from sockeye.Sockaddr
@@ -190,7 +191,7 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 		o := conn.OwnOptions()
 		o.PassCred, o.PassSec = l.Opt.PassCred, l.Opt.PassSec
 	}
-	conn.name = l.name
+	conn.name, conn.embryo = l.name, true
 	conn.join(s)
 	s.peerCred = l.peerCred
 	l.embryos = append(l.embryos, conn)
@@ -272,6 +273,12 @@ func (s *Socket) Shutdown(how sockeye.How) error {
 	return nil
 }
 
+// leavesData tells whether there is a message that nobody read. An empty one in front, such as the
+// place of an urgent byte, is none.
+func (s *Socket) leavesData() bool {
+	return len(s.queue) > 1 || len(s.queue) == 1 && len(s.queue[0].rest()) > 0
+}
+
 // Release is unix_release_sock: the last close. Data that nobody read turns the
 // end of the stream into a reset.
 func (s *Socket) Release() {
@@ -281,7 +288,7 @@ func (s *Socket) Release() {
 	if p := s.peer; p != nil {
 		if s.connectionOriented() {
 			p.Shut = sock.RcvShutdown | sock.SendShutdown
-			if len(s.queue) > 0 || s.embryo {
+			if s.leavesData() || s.embryo {
 				p.Err = syscall.ECONNRESET
 			}
 		}
@@ -290,7 +297,6 @@ func (s *Socket) Release() {
 	}
 	s.state = closed
 	for _, e := range s.embryos {
-		e.embryo = true
 		e.Release()
 	}
 	s.embryos = nil

@@ -49,6 +49,8 @@ func (s *Socket) sendStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	defer func() { drop(rights) }()
 	n := m.Len()
 	switch {
+	case flags&sockeye.MSG_OOB != 0 && n == 0:
+		return syscall.EOPNOTSUPP
 	case !m.Name.IsZero() && s.state == established:
 		return syscall.EISCONN
 	case !m.Name.IsZero():
@@ -60,9 +62,6 @@ func (s *Socket) sendStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	whole := n
 	if flags&sockeye.MSG_OOB != 0 {
-		if n == 0 {
-			return syscall.EOPNOTSUPP
-		}
 		whole--
 	}
 	for m.N < whole {
@@ -115,36 +114,28 @@ func (s *Socket) recvStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		i, skip = s.peekAt(s.Opt.PeekOff)
 	}
 	if i >= len(s.queue) {
-		return s.nothing()
+		return s.nothing(m)
 	}
 	var first *message
-	for i < len(s.queue) && m.N < room {
+	content := false // it found what ends a receive, or the end of what there is to peek at
+	for i < len(s.queue) && !content && (first == nil || m.N < room || peek) {
 		from := s.queue[i]
-		if from == s.oob && m.N > 0 {
-			break // a read stops at the mark
-		}
-		if len(from.rest()) == 0 { // an urgent byte was here
-			if m.N > 0 {
-				break
-			}
+		place := len(from.rest()) == 0 // an urgent byte was here
+		switch {
+		case from == s.oob && m.N > 0, place && m.N > 0 && s.oob == nil: // a receive stops at the mark
+			content = true
+			continue
+		case place, from == s.oob && !s.Opt.OOBInline: // the byte is lost to those who read past it
 			if peek {
 				i++
 			} else {
 				s.take()
 			}
 			continue
-		}
-		if from == s.oob && !s.Opt.OOBInline {
-			if !peek {
-				s.take() // the urgent byte is lost to those who read past it
-				continue
-			}
-			i++
-			continue
-		}
 		// Whose data it is may change only between two calls.
-		if first != nil && s.Opt.PassCred && from.sentBy() != first.sentBy() {
-			break
+		case first != nil && s.Opt.PassCred && from.sentBy() != first.sentBy():
+			content = true
+			continue
 		}
 		n := scatter(m.Buffers, m.N, from.rest()[skip:])
 		if first == nil {
@@ -163,31 +154,43 @@ func (s *Socket) recvStream(m *sockeye.Message, flags sockeye.MsgFlags) error {
 				s.OwnOptions().PeekOff += n
 			}
 			i++
-		} else {
-			if s.Opt.PeekOff >= 0 {
-				s.OwnOptions().PeekOff = max(0, s.Opt.PeekOff-n)
-			}
-			from.off += n
-			if left == 0 {
-				s.take()
-			}
+			content = hadRights || i == len(s.queue)
+			continue
 		}
-		if left > 0 || hadRights {
-			break
+		if s.Opt.PeekOff >= 0 {
+			s.OwnOptions().PeekOff = max(0, s.Opt.PeekOff-n)
 		}
+		from.off += n
+		if left == 0 {
+			s.take()
+		}
+		content = left > 0 || hadRights || m.N == room
 	}
-	if first == nil && room > 0 { // there were only places of urgent bytes
-		return s.nothing()
+	switch {
+	case content || m.N >= s.target(room, flags):
+		return nil
+	case m.N > 0: // it looked for more, and met the error
+		s.TakeError()
+		return nil
 	}
-	return nil
+	return s.nothing(m)
 }
 
-// nothing is how a stream answers that has no data.
-func (s *Socket) nothing() error {
+// target is how much a receive into so much room wants before it is content (sock_rcvlowat).
+func (s *Socket) target(room int, flags sockeye.MsgFlags) int {
+	if flags&sockeye.MSG_WAITALL != 0 {
+		return max(1, room)
+	}
+	return max(1, min(room, s.Opt.Rcvlowat))
+}
+
+// nothing is how a stream answers that has no data. Its end has credentials too, which are all zero.
+func (s *Socket) nothing(m *sockeye.Message) error {
 	switch {
 	case s.Err != 0:
 		return s.TakeError()
 	case s.Shut&sock.RcvShutdown != 0:
+		s.tell(m, &message{told: true}, true)
 		return nil
 	}
 	return syscall.EAGAIN
@@ -198,7 +201,8 @@ func (s *Socket) recvOOB(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if s.oob == nil || s.Opt.OOBInline {
 		return syscall.EINVAL
 	}
-	m.N = scatter(m.Buffers, 0, s.oob.data)
+	scatter(m.Buffers, 0, s.oob.data)
+	m.N = 1 // whether there is room or not
 	m.Flags |= sockeye.MSG_OOB
 	if flags&sockeye.MSG_PEEK == 0 { // its place remains, and stops a read as the mark does
 		s.oob.off = len(s.oob.data)
