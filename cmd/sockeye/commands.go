@@ -11,6 +11,8 @@ func (a *app) commands() []*cobra.Command {
 		a.pingCommand(),
 		a.relayCommand(),
 		a.runCommand(),
+		a.upCommand(),
+		a.faultCommand(),
 		a.optionsCommand(),
 		a.familiesCommand(),
 	}

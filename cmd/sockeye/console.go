@@ -23,17 +23,20 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, connected, accepted, heard, closed, failed, error
+	Event    string `json:"event"` // listening, connected, accepted, heard, closed, failed, error, log
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
 	Target   string `json:"target,omitempty"`   // of a relay
 	Received *int64 `json:"received,omitempty"` // bytes, from the peer
 	Sent     *int64 `json:"sent,omitempty"`
 	Error    string `json:"error,omitempty"`
+	Text     string `json:"text,omitempty"` // of a lab's log
 }
 
 func (e event) String() string {
 	switch e.Event {
+	case "log":
+		return e.Text
 	case "listening":
 		return "listening on " + e.Address
 	case "connected":
