@@ -111,7 +111,7 @@ func (b *base) originalPort(d *datagram) (port uint16, ok bool) {
 		at = d.h.len()
 	}
 	var ports [4]byte
-	if scatter([][]byte{ports[:]}, d.p, at) < len(ports) {
+	if new(queue).scatter([][]byte{ports[:]}, d, at) < len(ports) { // it is a packet: only UDP copies
 		return 0, false
 	}
 	return binary.BigEndian.Uint16(ports[2:]), true

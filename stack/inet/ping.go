@@ -225,7 +225,7 @@ func (s *Stack) pingFind(h *header, id uint16) *Ping {
 
 // pingInput hands an echo reply to the socket that asked. It takes over p.
 func (s *Stack) pingInput(p *packet.Packet, h *header, id uint16) {
-	if g := s.pingFind(h, id); g == nil || !g.accept(datagram{p: p, h: *h}) {
+	if g := s.pingFind(h, id); g == nil || !g.accept(p, h, wire.UDP{}, 0) {
 		p.Release()
 	}
 }

@@ -319,7 +319,7 @@ func (s *Stack) rawInput(p *packet.Packet, h *header) (taken bool) {
 		if h.dst.Is4() { // with its IP header
 			q.Push(len(q.NetworkHeader()))
 		}
-		if !r.accept(datagram{p: q, h: *h}) {
+		if !r.accept(q, h, wire.UDP{}, 0) {
 			q.Release()
 		}
 	}
