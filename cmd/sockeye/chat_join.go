@@ -25,7 +25,7 @@ func userName() string {
 func (m *chatMember) join(ctx context.Context) error {
 	c := &chat.Client{Dial: m.dial, Name: m.name, Room: m.room}
 	var err error
-	if !m.plain && !m.a.json && terminal(m.a.stdin) && terminal(m.a.stdout) {
+	if !m.plain && !m.a.json && !m.a.verbose && terminal(m.a.stdin) && terminal(m.a.stdout) {
 		err = m.onScreen(ctx, c)
 	} else {
 		err = m.inLines(ctx, c)

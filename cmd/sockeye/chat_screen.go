@@ -4,6 +4,11 @@ import (
 	"context"
 
 	"sockeye/cmd/sockeye/chat"
+	"sockeye/cmd/sockeye/chat/view"
 )
 
-func (m *chatMember) onScreen(ctx context.Context, c *chat.Client) error { return m.inLines(ctx, c) }
+// onScreen has the whole terminal, and connects again and again.
+func (m *chatMember) onScreen(ctx context.Context, c *chat.Client) error {
+	c.Again = true
+	return view.Run(ctx, c, m.a.stdin, m.a.stdout)
+}

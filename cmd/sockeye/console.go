@@ -26,8 +26,8 @@ type event struct {
 	Event    string `json:"event"` // listening, certificate, connected, accepted, heard, closed, failed, error
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
-	Name     string `json:"name,omitempty"` // of a member of a chat
-	Pin      string `json:"pin,omitempty"`  // of a certificate
+	Name     string `json:"name,omitempty"`     // of a member of a chat
+	Pin      string `json:"pin,omitempty"`      // of a certificate
 	Target   string `json:"target,omitempty"`   // of a relay
 	Received *int64 `json:"received,omitempty"` // bytes, from the peer
 	Sent     *int64 `json:"sent,omitempty"`

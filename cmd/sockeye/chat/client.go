@@ -35,7 +35,8 @@ type Client struct {
 	rooms []string // what Run knows of where it is
 	seen  []string // the last messages
 	held  map[string]bool
-	named bool
+	named bool // in this connection
+	been  bool // in any
 }
 
 // A Refusal is the server's reason not to have a member, or not any longer.
@@ -47,7 +48,8 @@ type Refusal struct {
 func (r Refusal) Error() string { return r.Text }
 
 // Run is there until the member quits, or the connection ends after End, which gives nil; until the server ends it, which
-// gives a Refusal; or until ctx ends. Without Again it ends with the connection, whatever the reason.
+// gives a Refusal; or until ctx ends. Without Again, and before it has been there once, any error of a
+// connection ends it.
 func (c *Client) Run(ctx context.Context) error {
 	c.held = make(map[string]bool)
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
@@ -56,7 +58,7 @@ func (c *Client) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil, !c.Again, refused && (refusal.final || len(c.rooms) == 0):
+		case err == nil, !c.Again, !c.been, refused && refusal.final:
 			return err
 		}
 		if c.named {
@@ -115,7 +117,7 @@ func (c *Client) once(ctx context.Context) error {
 		} else if err := json.Unmarshal(line, &e); err != nil {
 			return fmt.Errorf("that is no chat server: it says %.40q", line)
 		}
-		if err := c.told(e); err != nil {
+		if err := c.told(e.harmless()); err != nil {
 			return err
 		}
 		if e.Kind == Bye {
@@ -137,7 +139,7 @@ func (c *Client) connected(conn net.Conn) {
 func (c *Client) told(e Event) error {
 	switch e.Kind {
 	case Named:
-		c.Name, c.named = e.Name, true
+		c.Name, c.named, c.been = e.Name, true, true
 	case Entered:
 		if !slices.Contains(c.rooms, e.Room) {
 			c.rooms = append(c.rooms, e.Room)
