@@ -23,9 +23,10 @@ type Host struct {
 	routes   []stack.Route
 	programs []func()
 
-	mu    sync.Mutex
-	stack *stack.Host
-	boots uint64
+	mu      sync.Mutex
+	stack   *stack.Host
+	boots   uint64
+	outside *outside // who has its place; nil: nobody
 }
 
 // A HostConfig says what a host is like. The zero HostConfig is a host whose programs may do
@@ -144,13 +145,18 @@ func (h *Host) Crash() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stack.Close()
+	if h.outside != nil {
+		h.outside.unplug(h)
+	}
 }
 
 // Restart brings a crashed host back, without any socket; one that runs is crashed first.
 func (h *Host) Restart() {
 	h.net.start()
 	h.Crash()
-	h.boot()
+	if !h.reconnect() {
+		h.boot()
+	}
 }
 
 // boot makes the host's stack.
@@ -170,7 +176,7 @@ func (h *Host) boot() {
 	c.Seed = mix(h.net.seed, uint64(h.number), h.boots)
 	h.boots++
 	for i, p := range h.plugs {
-		c.Interfaces = append(c.Interfaces, stack.Interface{Name: fmt.Sprintf("eth%d", i), Port: p, Addrs: p.addrs})
+		c.Interfaces = append(c.Interfaces, stack.Interface{Name: interfaceName(i), Port: p, Addrs: p.addrs})
 	}
 	h.stack = stack.NewHost(c)
 	for _, f := range h.programs {
