@@ -103,6 +103,9 @@ func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	s := i.stack
 	if i.loops && (p.Len() <= i.props.MTU || p.GSO.Size != 0 && packet.Len(p.Payload) <= i.props.MaxGSO) {
+		if p.Told != nil {
+			i.tellSent(p)
+		}
 		s.looped, s.host.Looped = append(s.looped, p), true
 		return
 	}
@@ -110,6 +113,9 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	if i.props.Ethernet {
 		i.sendFrame(p, next, c)
 		return
+	}
+	if p.Told != nil {
+		i.tellSent(p)
 	}
 	i.port.Send(p)
 }

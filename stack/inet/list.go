@@ -23,6 +23,7 @@ func (s *Stack) Sockets() (list []sock.SocketInfo) {
 	}
 	for _, port := range slices.Sorted(maps.Keys(s.udp)) {
 		for _, u := range s.udp[port] {
+			u.recall()
 			list = append(list, u.info(waiting(u.pending)))
 		}
 	}
@@ -40,7 +41,7 @@ func (s *Stack) Sockets() (list []sock.SocketInfo) {
 func (b *mailbox) info(unsent int) sock.SocketInfo {
 	i := sock.SocketInfo{
 		Family: b.Family, Type: b.Type, Proto: b.Proto, Connected: b.connected,
-		RecvQ: b.queue.bytes, SendQ: unsent, Drops: b.queue.drops,
+		RecvQ: int(b.memory.Load()) - b.freed, SendQ: unsent, Drops: b.drops,
 	}
 	i.Local, _ = b.Getsockname()
 	if b.connected {
