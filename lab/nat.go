@@ -6,9 +6,6 @@ import (
 	"sockeye/packet"
 )
 
-// outside is the interface of a translator that leads outside.
-const outside = "eth0"
-
 // A translation follows packets through a translator, so that a step is one packet from its sender to its receiver,
 // whatever its addresses are on the way. Ladders show the inside ones.
 type translation struct {

@@ -33,7 +33,7 @@ func (n *Network) Report() string {
 			continue
 		}
 		fmt.Fprintf(w, "NAT\tNETWORK\tINSIDE\tOUTSIDE\tPEERS\tLEFT\n")
-		list, _ := h.Stack().Mappings(outside)
+		list, _ := h.Stack().Mappings(interfaceName(0))
 		for _, m := range list {
 			fmt.Fprintf(w, "%s\t%v\t%v\t%v\t%v\t%v\n", h.name, m.Proto, m.Inside, m.Outside, m.Peers, m.Left)
 		}
