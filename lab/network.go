@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -21,19 +22,20 @@ type Network struct {
 	loop  *event.Loop
 	begun time.Time
 
-	mu       sync.Mutex
-	running  bool
-	closed   bool
-	hosts    []*Host
-	switches []*Switch
-	links    []*Link
-	taken    map[string]bool         // names of hosts and switches
-	names    map[string][]netip.Addr // what hosts look up
-	cards    int                     // hardware addresses that are taken
-	owners   map[netip.Addr]*Host    // does not change once the network is running
-	parted   atomic.Pointer[map[pair]bool]
-	trace    trace
-	schedule Schedule // to play from the start
+	mu          sync.Mutex
+	running     bool
+	closed      bool
+	hosts       []*Host
+	switches    []*Switch
+	links       []*Link
+	taken       map[string]bool // names of hosts and switches
+	zone        zone            // what hosts look up
+	nameServers []*Host
+	cards       int                  // hardware addresses that are taken
+	owners      map[netip.Addr]*Host // does not change once the network is running
+	parted      atomic.Pointer[map[pair]bool]
+	trace       trace
+	schedule    Schedule // to play from the start
 }
 
 // SeedVariable is the environment variable that gives New its seed, to see again what
@@ -99,8 +101,11 @@ type Config struct {
 func Open(c Config) *Network {
 	n := &Network{
 		seed: c.Seed, begun: time.Now(), schedule: c.schedule,
-		taken: make(map[string]bool), names: make(map[string][]netip.Addr),
-		owners: make(map[netip.Addr]*Host),
+		taken: make(map[string]bool), owners: make(map[netip.Addr]*Host),
+		zone: zone{
+			hosts: make(map[string][]netip.Addr), given: make(map[string][]netip.Addr),
+			owners: make(map[netip.Addr]string), services: make(map[string][]net.SRV),
+		},
 	}
 	if c.Lockstep != nil {
 		n.loop = event.NewLockstep(c.Lockstep)
