@@ -33,6 +33,7 @@ type Network struct {
 	nameServers []*Host
 	cards       int                  // hardware addresses that are taken
 	owners      map[netip.Addr]*Host // does not change once the network is running
+	between     map[[2]*Host]link.Faults
 	parted      atomic.Pointer[map[pair]bool]
 	trace       trace
 	schedule    Schedule // to play from the start
@@ -102,6 +103,7 @@ func Open(c Config) *Network {
 	n := &Network{
 		seed: c.Seed, begun: time.Now(), schedule: c.schedule,
 		taken: make(map[string]bool), owners: make(map[netip.Addr]*Host),
+		between: make(map[[2]*Host]link.Faults),
 		zone: zone{
 			hosts: make(map[string][]netip.Addr), given: make(map[string][]netip.Addr),
 			owners: make(map[netip.Addr]string), services: make(map[string][]net.SRV),
@@ -147,6 +149,11 @@ func (n *Network) Close() error {
 	}
 	for _, l := range links {
 		l.close()
+	}
+	for _, h := range hosts {
+		for _, p := range h.plugs {
+			p.closePassages()
+		}
 	}
 	n.loop.Close()
 	return nil

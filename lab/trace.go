@@ -91,6 +91,20 @@ func (n *Network) dropped(p *packet.Packet, ethernet bool, why string) {
 	}
 }
 
+// arrived says when a host took a packet that its link brought, if that was later.
+func (n *Network) arrived(p *packet.Packet, ethernet bool, at time.Duration) {
+	var s Step
+	if !s.read(p, ethernet) {
+		return
+	}
+	t := &n.trace
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i, ok := t.latest[s.hash]; ok && t.steps[i].Lost == "" {
+		t.steps[i].Arrived = at
+	}
+}
+
 // add gives the step's place.
 func (t *trace) add(s Step) int {
 	if len(t.steps) < traced {
