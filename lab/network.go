@@ -21,6 +21,7 @@ type Network struct {
 	seed  uint64
 	loop  *event.Loop
 	begun time.Time
+	test  string // whose network it is; "": no test's
 
 	mu          sync.Mutex
 	running     bool
@@ -78,7 +79,14 @@ func forTest(t TB, c Config) *Network {
 		}
 	}
 	n := Open(c)
+	n.test = "a test"
+	if named, ok := t.(interface{ Name() string }); ok {
+		n.test = named.Name()
+	}
+	n.watch()
+	watched(n, true)
 	t.Cleanup(func() {
+		watched(n, false)
 		if t.Failed() {
 			t.Logf("%s=%d repeats this run of the network, of which this is the end:\n%s", SeedVariable, c.Seed, n.Report())
 		}

@@ -38,6 +38,7 @@ type trace struct {
 	next  int // the oldest of steps, once there are all
 
 	// Packets that look the same are taken to arrive in the order in which they were sent.
+	newest   time.Duration    // when a packet was seen last
 	underway map[uint64][]int // steps of a hash that have not arrived
 	latest   map[uint64]int   // the last that has
 }
@@ -56,6 +57,7 @@ func (l *Link) observe(now event.Time, d link.Direction, f link.Fate, p *packet.
 	at := time.Duration(now)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.newest = at
 	switch f {
 	case link.Sent:
 		if Node(n.owners[s.Src.Addr()]) == from && !t.sentOn(s.hash) {
@@ -103,6 +105,13 @@ func (n *Network) arrived(p *packet.Packet, ethernet bool, at time.Duration) {
 	if i, ok := t.latest[s.hash]; ok && t.steps[i].Lost == "" {
 		t.steps[i].Arrived = at
 	}
+}
+
+// last is when a packet was seen last.
+func (t *trace) last() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.newest
 }
 
 // add gives the step's place.
