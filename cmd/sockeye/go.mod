@@ -3,6 +3,7 @@ module sockeye/cmd/sockeye
 go 1.26.0
 
 require (
+	github.com/chromedp/chromedp v0.22.1
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 	golang.org/x/net v0.62.0
@@ -12,6 +13,10 @@ require (
 	sockeye v0.0.0
 )
 
-require github.com/inconshreveable/mousetrap v1.1.0 // indirect
+require (
+	github.com/chromedp/cdproto v0.159.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+)
 
 replace sockeye => ../..
