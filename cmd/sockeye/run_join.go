@@ -2,20 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
+	"sockeye/cmd/sockeye/labctl"
 	"sockeye/cmd/sockeye/labjoin"
 )
 
@@ -61,18 +56,11 @@ func (r *runner) joined(ctx context.Context, flags *pflag.FlagSet) (*network, er
 
 // dialLab connects to the control socket of a lab.
 func dialLab(ctx context.Context, lab string) (*net.UnixConn, error) {
-	dir := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "sockeye")
-	if os.Getenv("XDG_RUNTIME_DIR") == "" {
-		dir = filepath.Join(os.TempDir(), "sockeye-"+strconv.Itoa(os.Getuid()))
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, lab+".sock"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("no lab %q is up; sockeye up brings one up", lab)
-	case err != nil:
+	name, err := labctl.Choose(lab)
+	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.UnixConn), nil
+	return labctl.Dial(ctx, name)
 }
 
 // hostsFile is the /etc/hosts of a host of a lab (hosts(5)).
