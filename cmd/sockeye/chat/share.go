@@ -73,9 +73,11 @@ type peer struct {
 // person's on all of them; if two servers give it out at the same moment, one of the two
 // people gets another. leave ends it.
 //
-// The connection is to be made with nats.NoEcho, and stays the caller's to close.
+// The connection is to be made with nats.NoEcho, and stays the caller's to close; its handlers of what becomes of it are set.
 func (s *Server) Share(nc *nats.Conn) (leave func(), err error) {
 	c := &cluster{s: s, nc: nc, peers: make(map[string]*peer), out: outbox{more: make(chan struct{}, 1)}}
+	nc.SetDisconnectErrHandler(func(*nats.Conn, error) { c.out.setAway(true) })
+	nc.SetReconnectHandler(func(*nats.Conn) { c.out.setAway(false) })
 	in := make(chan *nats.Msg, 1<<16)
 	var subs []*nats.Subscription
 	unsubscribe := func() {
@@ -201,6 +203,7 @@ func (s *Server) tellOthers(n note) {
 // An outbox holds what NATS has not taken yet, which may wait for the network as the server must not.
 type outbox struct {
 	mu    sync.Mutex
+	away  bool // there is no connection: to publish would wait until there is one
 	msgs  []outMsg
 	bytes int
 	more  chan struct{}
@@ -218,18 +221,32 @@ func (o *outbox) add(subject string, data []byte) {
 		return // lost, as what is said while servers are apart
 	}
 	o.msgs, o.bytes = append(o.msgs, outMsg{subject, data}), o.bytes+len(data)
+	o.wake()
+}
+
+func (o *outbox) wake() {
 	select {
 	case o.more <- struct{}{}:
 	default:
 	}
 }
 
-func (o *outbox) take() []outMsg {
+func (o *outbox) setAway(away bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	msgs := o.msgs
+	o.away = away
+	o.wake()
+}
+
+func (o *outbox) take() (msgs []outMsg, away bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.away {
+		return nil, true
+	}
+	msgs = o.msgs
 	o.msgs, o.bytes = nil, 0
-	return msgs
+	return msgs, false
 }
 
 // send publishes until stop, and then what is left.
@@ -240,11 +257,14 @@ func (o *outbox) send(nc *nats.Conn, stop <-chan struct{}) {
 		case <-stop:
 			stopped = true
 		}
-		for _, m := range o.take() {
+		msgs, away := o.take()
+		for _, m := range msgs {
 			nc.Publish(m.subject, m.data) // an error says that it is closed
 		}
+		if stopped && !away {
+			nc.FlushTimeout(time.Second)
+		}
 	}
-	nc.FlushTimeout(time.Second)
 }
 
 // learn asks for what was said before this server was there, and tells whether somebody answered.
