@@ -109,7 +109,7 @@ func labCluster(t *testing.T, servers int, o chat.Options, test func(c *cluster)
 		for i := range servers {
 			h := n.Host(fmt.Sprint("server", i))
 			c.hosts = append(c.hosts, h)
-			n.Link(h, middle, far)
+			c.links = append(c.links, n.Link(h, middle, far))
 			c.ats = append(c.ats, h.Name()+":7000")
 		}
 		c.members = []*sockeye.Host{people.Sockets()}
