@@ -12,6 +12,8 @@ func (a *app) commands() []*cobra.Command {
 		a.relayCommand(),
 		a.runCommand(),
 		a.chatCommand(),
+		a.upCommand(),
+		a.faultCommand(),
 		a.optionsCommand(),
 		a.familiesCommand(),
 	}

@@ -23,7 +23,7 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error
+	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error, log
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
 	Name     string `json:"name,omitempty"`     // of a member of a chat
@@ -32,6 +32,7 @@ type event struct {
 	Received *int64 `json:"received,omitempty"` // bytes, from the peer
 	Sent     *int64 `json:"sent,omitempty"`
 	Error    string `json:"error,omitempty"`
+	Text     string `json:"text,omitempty"` // of a lab's log
 }
 
 func (e event) String() string {
@@ -40,6 +41,8 @@ func (e event) String() string {
 		who = e.Name + " at " + e.Peer
 	}
 	switch e.Event {
+	case "log":
+		return e.Text
 	case "certificate":
 		return "made a certificate; join with --pin " + e.Pin
 	case "cluster":
