@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +24,7 @@ type upper struct {
 	path string // of the file; "": the lab that is built in
 	name string
 	log  string
+	page string
 }
 
 func (a *app) upCommand() *cobra.Command {
@@ -69,6 +69,7 @@ which is its orderly end: the exit status is 0.`,
 	flags.BoolVar(&check, "check", false, "say what is wrong with the file, and do no more")
 	flags.StringVar(&u.name, "name", "", "of the lab, instead of that in its file")
 	flags.StringVar(&u.log, "log", "", "keep the log in this file (default: beside the lab's control socket)")
+	flags.StringVar(&u.page, "page", "127.0.0.1:0", "where the page is, on this machine's loopback; none: there is none")
 	return cmd
 }
 
@@ -135,18 +136,20 @@ func (u *upper) run(ctx context.Context) error {
 		u.a.console.event(event{Event: "log", Text: text})
 	}
 	l, err := labup.Start(file, labup.Config{
-		Machine: u.a.host, Dir: filepath.Dir(u.path), AnyPort: u.path == "", Log: tell,
+		Machine: u.a.host, Dir: filepath.Dir(u.path), AnyPort: u.path == "", Command: commander(file.Name, tell), Log: tell,
 	})
 	if err != nil {
 		return startError(err)
 	}
 	defer l.Close()
-	server := &http.Server{Handler: l.Control(), ReadHeaderTimeout: time.Minute}
-	defer server.Close()
-	go server.Serve(control)
-	u.greet(l, log.Name())
+	d, err := openDoors(ctx, l, control, u.page)
+	if err != nil {
+		return err
+	}
+	defer d.members.Close()
+	u.greet(l, d.url, log.Name())
 	if changes != nil {
-		go u.watch(ctx, changes, l, tell)
+		go u.watch(ctx, changes, l, d, tell)
 	}
 	<-ctx.Done()
 	tell("down")
@@ -175,7 +178,7 @@ func (u *upper) openLog(name string) (*os.File, error) {
 }
 
 // greet says what is there, and what to type.
-func (u *upper) greet(l *labup.Lab, log string) {
+func (u *upper) greet(l *labup.Lab, page, log string) {
 	file := l.File()
 	lines := []string{fmt.Sprintf("lab %s is up: %s; Ctrl-C ends it", file.Name, counts(file))}
 	for _, p := range l.Ports() {
@@ -183,6 +186,9 @@ func (u *upper) greet(l *labup.Lab, log string) {
 	}
 	if len(file.Links) > 0 {
 		lines = append(lines, fmt.Sprintf("  %-42s # and sockeye fault %s clear", "sockeye fault "+file.Links[0].Name+" loss=10% delay=200ms", file.Links[0].Name))
+	}
+	if page != "" {
+		lines = append(lines, "  "+page)
 	}
 	lines = append(lines, "its log is "+log)
 	for _, text := range lines {

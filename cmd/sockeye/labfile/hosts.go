@@ -26,10 +26,10 @@ var hostKind = object("a host",
 
 // hostsKind is the hosts by name.
 var hostsKind = mapping("hosts by name, as web: {run: [web: 80]}", part(nameKind, func(h *Host) *string { return &h.Name }),
-	kind[Host]{hostKind.schema, func(r *reader, n *yaml.Node, to *Host) {
+	checked(kind[Host]{hostKind.schema, func(r *reader, n *yaml.Node, to *Host) {
 		r.ports = make(map[string]*yaml.Node) // are each host's own
 		hostKind.read(r, n, to)
-	}})
+	}}, checkCommand))
 
 func forwardTo(f *Forward) *string { return &f.To }
 
@@ -144,6 +144,29 @@ func checkSource(r *reader, n *yaml.Node, p *Program) {
 	}
 }
 
+// commandKind is an unmodified program with its arguments, or a line for a shell.
+var commandKind = kind[Program]{schema{"type": []string{"array", "string"}, "items": schema{"type": []string{"string", "number"}}, "minItems": 1}, func(r *reader, n *yaml.Node, to *Program) {
+	n = r.at(n)
+	if n.Kind == yaml.ScalarNode && !null(n) {
+		to.Args = []string{"sh", "-c", n.Value}
+		return
+	}
+	list(wordKind, "a program and its arguments, as [ping, web]").read(r, n, &to.Args)
+	if len(to.Args) == 0 {
+		r.errorf(n, "there is no program: want one and its arguments, as [ping, web], or a line for a shell")
+	}
+}}
+
+// checkCommand finds what a host that runs a command cannot have besides: the command has the place of the whole host.
+func checkCommand(r *reader, n *yaml.Node, h *Host) {
+	if !slices.ContainsFunc(h.Run, func(p Program) bool { return p.Kind == "command" }) {
+		return
+	}
+	if len(h.Run) > 1 || len(h.Forward) > 0 || len(h.Reverse) > 0 {
+		r.errorf(n, "a host that runs a command is that program alone: it runs nothing else, and leads no ports anywhere; make it two hosts")
+	}
+}
+
 // programKind is a mapping of one key, the program's name, to its port or its settings.
 func programKind() kind[Program] {
 	properties := schema{}
@@ -153,6 +176,8 @@ func programKind() kind[Program] {
 		properties[s.name] = schema{"description": s.doc, "anyOf": []schema{portKind.schema, s.settings.schema}}
 		names = append(names, s.name)
 	}
+	properties["command"] = commandKind.schema.with("an unmodified program, without root: the host is it and nothing else; a line for a shell, or a list")
+	names = append(names, "command")
 	s := schema{"type": "object", "minProperties": 1, "maxProperties": 1, "properties": properties, "additionalProperties": false}
 	return kind[Program]{s, func(r *reader, n *yaml.Node, to *Program) {
 		pairs := r.pairs(n, "a program, as web: 80")
@@ -166,7 +191,10 @@ func programKind() kind[Program] {
 			r.errorf(key, "there is no program %q; there are %s", key.Value, strings.Join(names, ", "))
 			return
 		}
-		to.Kind = key.Value
+		if to.Kind = key.Value; to.Kind == "command" {
+			commandKind.read(r, value, to)
+			return
+		}
 		if value.Kind == yaml.ScalarNode && !null(value) {
 			portKind.read(r, value, &to.Port)
 			programSorts[i].claim(r, value, to.Port)

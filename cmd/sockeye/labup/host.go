@@ -34,6 +34,10 @@ type job struct {
 func (h *host) set(f *labfile.Host) error {
 	wanted := make(map[string]func() (*job, error))
 	for _, p := range f.Run {
+		if p.Kind == "command" {
+			wanted[key("run", p)] = func() (*job, error) { return h.command(p), nil }
+			continue
+		}
 		wanted[key("run", p)] = func() (*job, error) { return h.program(p), nil }
 	}
 	for _, w := range f.Reverse {
@@ -92,16 +96,41 @@ func (h *host) begin() {
 	}
 }
 
-// serving makes a job of what runs on the host: it ends when the host crashes, and begins again when it
-// is restarted.
-func (h *host) serving(what string, serve func(context.Context, *sockeye.Host) error) *job {
+// command makes a job of an unmodified program. It lives on when the host crashes, and is cut off until it is
+// restarted.
+func (h *host) command(p labfile.Program) *job {
 	ctx, cancel := context.WithCancel(h.lab.ctx)
+	h.lab.run(func() {
+		h.lab.logf("%s: %s", h.name, p.String())
+		switch err := h.lab.Command(ctx, h.name, p.Args); {
+		case ctx.Err() != nil:
+		case err != nil:
+			h.lab.logf("%s: %s: %v", h.name, p.String(), err)
+		default:
+			h.lab.logf("%s: %s has ended", h.name, p.String())
+		}
+	})
+	return &job{stop: cancel}
+}
+
+// A service is what a program does on its host until the context or the host ends.
+type service func(context.Context) error
+
+// serving makes a job of what runs on the host: it ends when the host crashes, and begins again when it
+// is restarted. Who has come to know that the host is up finds its sockets open: open opens them.
+func (h *host) serving(what string, open func(context.Context, *sockeye.Host) (service, error)) *job {
+	ctx, cancel := context.WithCancel(h.lab.ctx)
+	told := func(err error) {
+		if err != nil && ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
+			h.lab.logf("%s: %s: %v", h.name, what, err)
+		}
+	}
 	return &job{stop: cancel, start: func(on *sockeye.Host) {
-		h.lab.run(func() {
-			err := serve(ctx, on)
-			if err != nil && ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
-				h.lab.logf("%s: %s: %v", h.name, what, err)
-			}
-		})
+		serve, err := open(ctx, on)
+		if err != nil {
+			told(err)
+			return
+		}
+		h.lab.run(func() { told(serve(ctx)) })
 	}}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type Config struct {
 	AnyPort bool
 	// Dir is where paths in the file begin.
 	Dir string
+	// Command runs an unmodified program as a host of the lab until its end, or that of the context.
+	Command func(ctx context.Context, host string, args []string) error
 	// Log is told what goes on, a line at a time, by several goroutines at once.
 	Log func(text string)
 }
@@ -144,11 +147,9 @@ func (l *Lab) logf(format string, args ...any) { l.Log(fmt.Sprintf(format, args.
 
 // owner is the name of the host that has an address; "": none has.
 func (l *Lab) owner(ip netip.Addr) string {
-	for name, h := range l.hosts {
-		for _, a := range h.node.Addrs() {
-			if a == ip.Unmap() {
-				return name
-			}
+	for _, h := range l.net.Hosts() {
+		if slices.Contains(h.Addrs(), ip.Unmap()) {
+			return h.Name()
 		}
 	}
 	return ""
