@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sockeye/cmd/sockeye/labup"
 )
 
@@ -279,6 +281,33 @@ links: [{between: [web, lan]}, {between: [real, lan]}, {between: [free, lan]}]
 		t.Error(p.err.text())
 	}
 	u.signal(os.Interrupt)
+	u.ends(0, "")
+}
+
+func TestATerminalShowsWhatGoesOn(t *testing.T) {
+	t.Parallel()
+	outer, inner := pty(t)
+	if err := unix.IoctlSetWinsize(int(inner.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 120}); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "XDG_RUNTIME_DIR="+t.TempDir(), "TERM=xterm-256color")
+	u := &upped{env: env}
+	cmd := exec.Command(os.Args[0], "up")
+	cmd.Env, cmd.Stdin, cmd.Stdout = env, inner, inner
+	u.process = start(t, cmd)
+	inner.Close()
+	shown := newStream()
+	go func() {
+		io.Copy(shown, outer)
+		shown.close()
+	}()
+	shown.await(t, "lab demo, up for")
+	shown.await(t, "laptop → lan")
+	u.fault("wan", "loss=10%")
+	shown.await(t, "fault: wan loss=10%")
+	if _, err := outer.Write([]byte{3}); err != nil { // Ctrl-C
+		t.Fatal(err)
+	}
 	u.ends(0, "")
 }
 
