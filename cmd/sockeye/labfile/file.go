@@ -23,10 +23,17 @@ type File struct {
 type Host struct {
 	Name      string
 	Router    bool
+	NAT       NAT
 	Addresses []netip.Prefix
 	Run       []Program
 	Forward   []Forward // from this machine's ports, by way of this host, to a host of the lab
 	Reverse   []Forward // from this host's ports to this machine's
+}
+
+// A NAT is how a router translates addresses.
+type NAT struct {
+	Kind     string        // as nat.Named has it; "": it does not
+	UDP, TCP time.Duration // how long mappings last that are not used; 0: as the RFCs recommend
 }
 
 // A Program is what a host runs. Which fields it has depends on its kind.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"sockeye/nat"
 )
 
 // hostKind is a host without its name.
@@ -20,9 +22,30 @@ var hostKind = object("a host",
 	at("reverse", "ports of this host that lead to this machine's loopback",
 		mapping("ports and where they lead, as 5432: 5432", hostPortKind, part(machineTargetKind, forwardTo)), func(h *Host) *[]Forward { return &h.Reverse }),
 	at("router", "it forwards packets between its links", boolKind, func(h *Host) *bool { return &h.Router }),
+	at("nat", "a router that translates addresses; its first link leads outside", natKind(), func(h *Host) *NAT { return &h.NAT }),
 	at("addresses", "one or more for each link in turn; without them they are handed out", list(prefixKind, "addresses, as - 10.0.0.1/24"),
 		func(h *Host) *[]netip.Prefix { return &h.Addresses }),
 )
+
+// natKind is a kind of translator, or its settings.
+func natKind() kind[NAT] {
+	word := scalar(schema{"enum": nat.Kinds()}, "one of "+strings.Join(nat.Kinds(), ", "), func(s string) (string, bool) {
+		_, ok := nat.Named(s)
+		return s, ok
+	})
+	settings := object("a translator",
+		required(at("kind", "who may answer, and where", word, func(x *NAT) *string { return &x.Kind })),
+		at("udp", "how long a mapping of UDP lasts that is not used", timeKind, func(x *NAT) *time.Duration { return &x.UDP }),
+		at("tcp", "how long one of an established connection lasts", timeKind, func(x *NAT) *time.Duration { return &x.TCP }),
+	)
+	return kind[NAT]{schema{"anyOf": []schema{word.schema, settings.schema}}, func(r *reader, n *yaml.Node, to *NAT) {
+		if v := r.at(n); v.Kind == yaml.ScalarNode && !null(v) {
+			word.read(r, v, &to.Kind)
+			return
+		}
+		settings.read(r, n, to)
+	}}
+}
 
 // hostsKind is the hosts by name.
 var hostsKind = mapping("hosts by name, as web: {run: [web: 80]}", part(nameKind, func(h *Host) *string { return &h.Name }),

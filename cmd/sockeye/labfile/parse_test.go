@@ -35,6 +35,7 @@ func TestAFileIsReadWhole(t *testing.T) {
 				{From: netip.AddrPortFrom(loopback, 8080), To: "web:80"},
 				{UDP: true, From: netip.MustParseAddrPort("[::1]:5353"), To: "web:53"},
 			}},
+			{Name: "home", NAT: labfile.NAT{Kind: "symmetric", UDP: 30 * time.Second}},
 			{Name: "router", Router: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24"), netip.MustParsePrefix("10.2.0.1/24"), netip.MustParsePrefix("fd00::1/64")}},
 			{
 				Name: "web",

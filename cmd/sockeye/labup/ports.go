@@ -68,7 +68,7 @@ func (h *host) forward(f labfile.Forward) (*job, error) {
 	port := &Port{local.String(), h.name, f.To}
 	h.lab.run(func() {
 		err := relay.Serve(ctx, s, relay.Target{Dial: func(ctx context.Context) (*sockeye.Socket, error) {
-			return to.Connect(ctx, h.node.Sockets()) // of the host's present life
+			return to.Connect(ctx, h.sockets())
 		}}, h.lab.tell(local.String(), f.To))
 		if err != nil && ctx.Err() == nil {
 			h.lab.logf("%s: %v", local, err)

@@ -16,8 +16,11 @@ import (
 	"sockeye/internal/accept"
 )
 
-// program is the job of a program.
-func (h *host) program(p labfile.Program) *job {
+// run is the job of a program.
+func (h *host) run(p labfile.Program) *job {
+	if p.Kind == "command" {
+		return h.command(p)
+	}
 	what := p.Kind
 	if p.Port != 0 {
 		what += " on port " + strconv.Itoa(int(p.Port))
