@@ -124,14 +124,17 @@ func Choose(name string) (string, error) {
 	return "", fmt.Errorf("no lab %q is up; there is %s", name, up)
 }
 
-// Dial connects to the socket of a lab.
+// Dial connects to the lab of a name.
 func Dial(ctx context.Context, name string) (*net.UnixConn, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, name+suffix))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("no lab %q is up; sockeye up brings one up", name)
+	case err != nil:
 		return nil, err
 	}
 	return conn.(*net.UnixConn), nil
