@@ -65,6 +65,9 @@ func (h *Host) Name() string { return h.name }
 
 func (h *Host) network() *Network { return h.net }
 
+// Network is what the host is part of.
+func (h *Host) Network() *Network { return h.net }
+
 // Addrs are the host's addresses, the IPv4 address before the IPv6 address of each link.
 func (h *Host) Addrs() (list []netip.Addr) {
 	h.net.start()

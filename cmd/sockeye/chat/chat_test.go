@@ -136,6 +136,14 @@ func (w *world) join(name, room string) *guest {
 	return g
 }
 
+// narrow makes what the guest's socket holds for it small.
+func (g *guest) narrow() *guest {
+	if err := sockeye.SO_RCVBUF.Set(g.conn.(*sockeye.TCPConn).Socket(), 16<<10); err != nil {
+		g.t.Fatal(err)
+	}
+	return g
+}
+
 func (g *guest) say(lines ...string) {
 	g.t.Helper()
 	if _, err := io.WriteString(g.conn, strings.Join(lines, "\n")+"\n"); err != nil {
@@ -180,6 +188,7 @@ func (g *guest) hears(lines ...string) {
 // rest reads to the end, and gives the last line.
 func (g *guest) rest() (last string) {
 	g.t.Helper()
+	defer g.conn.Close()
 	for {
 		line, err := g.r.ReadString('\n')
 		if line != "" {
@@ -233,6 +242,7 @@ func TestASession(t *testing.T) {
 		if _, err := bob.r.ReadByte(); err != io.EOF {
 			t.Errorf("after bye there is %v", err)
 		}
+		bob.conn.Close()
 		ann.hears("[lobby] * bob left")
 		w.stop()
 		ann.hears("* the server is closing")

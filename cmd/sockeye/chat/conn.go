@@ -30,8 +30,11 @@ type conn interface {
 	hurry(until time.Time)
 	// finish tells the peer that nothing follows, and why.
 	finish(why string) error
+	// discard reads what still comes to the end: a connection that is closed with something unread is
+	// reset, and what was written last is lost (RFC 1122, section 4.2.2.13).
+	discard()
 	close() error
-	String() string
+	peer() net.Addr
 }
 
 // tooLong is the error of a line that was skipped.
@@ -56,19 +59,41 @@ const (
 	sendBufferAtEnd = 128 << 10
 )
 
-func newLineConn(c net.Conn) *lineConn {
-	setSendBuffer(c, sendBuffer)
+func newLineConn(c net.Conn, silence time.Duration) *lineConn {
+	prepare(c, silence)
 	return &lineConn{c, bufio.NewReaderSize(c, MaxLine+2)}
 }
 
-// setSendBuffer sets SO_SNDBUF where the connection is a socket of ours, or TLS on one.
-func setSendBuffer(c net.Conn, size int) {
+// prepare sets the options of a connection, as far as it is a socket of ours that has them.
+func prepare(c net.Conn, silence time.Duration) {
+	s := socketOf(c)
+	if s == nil {
+		return
+	}
+	sockeye.SO_SNDBUF.Set(s, sendBuffer)
+	sockeye.TCP_NODELAY.Set(s, true)
+	// Who is cut off is noticed in time, by probes or by what is not acknowledged (tcp(7)).
+	sockeye.SO_KEEPALIVE.Set(s, true)
+	sockeye.TCP_KEEPIDLE.Set(s, silence/2)
+	sockeye.TCP_KEEPINTVL.Set(s, silence/4)
+	sockeye.TCP_USER_TIMEOUT.Set(s, silence)
+}
+
+// makeRoom lets a last line be left with the socket of a peer that does not read.
+func makeRoom(s *sockeye.Socket) {
+	sockeye.SO_SNDBUF.Set(s, sendBufferAtEnd) // a socket that is closed does not matter
+	sockeye.TCP_USER_TIMEOUT.Set(s, time.Minute)
+}
+
+// socketOf gives the socket of a connection, or of TLS on it; nil: it has none of ours.
+func socketOf(c net.Conn) *sockeye.Socket {
 	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = t.NetConn()
 	}
 	if s, ok := c.(interface{ Socket() *sockeye.Socket }); ok {
-		sockeye.SO_SNDBUF.Set(s.Socket(), size) // a wish: a pipe or a closed socket has none
+		return s.Socket()
 	}
+	return nil
 }
 
 func (c *lineConn) readLine() ([]byte, error) {
@@ -115,7 +140,9 @@ func (c *lineConn) write(frames [][]byte) error {
 }
 
 func (c *lineConn) hurry(until time.Time) {
-	setSendBuffer(c.Conn, sendBufferAtEnd)
+	if s := socketOf(c.Conn); s != nil {
+		makeRoom(s)
+	}
 	c.SetWriteDeadline(until)
 }
 
@@ -126,5 +153,6 @@ func (c *lineConn) finish(string) error {
 	return c.Close()
 }
 
+func (c *lineConn) discard()       { io.Copy(io.Discard, c.Conn) }
 func (c *lineConn) close() error   { return c.Close() }
-func (c *lineConn) String() string { return c.RemoteAddr().String() }
+func (c *lineConn) peer() net.Addr { return c.RemoteAddr() }

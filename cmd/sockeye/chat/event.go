@@ -107,6 +107,27 @@ func (e Event) presence() string {
 	return string(e.Kind)
 }
 
+// harmless is the event as a terminal may show it, whatever sent it.
+func (e Event) harmless() Event {
+	if e.Kind == Help {
+		lines := strings.Split(e.Text, "\n")
+		for i, l := range lines {
+			lines[i] = clean(l)
+		}
+		e.Text = strings.Join(lines, "\n")
+	} else {
+		e.Text = clean(e.Text)
+	}
+	e.Room, e.From, e.To, e.Name = clean(e.Room), clean(e.From), clean(e.To), clean(e.Name)
+	for i := range e.Members {
+		e.Members[i] = clean(e.Members[i])
+	}
+	for i := range e.Rooms {
+		e.Rooms[i].Room = clean(e.Rooms[i].Room)
+	}
+	return e
+}
+
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -77,6 +77,13 @@ func (q *queue) toJSON() {
 	q.json = true
 }
 
+// ended tells whether nothing more goes in.
+func (q *queue) ended() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ending
+}
+
 // end lets what waits be written, or throws it away, and then the connection end, within grace. A reason
 // is told first. Only the first call counts.
 func (q *queue) end(discard bool, why string, grace time.Duration) {

@@ -102,7 +102,7 @@ func (s *Server) introduce(m *member, name, key, where string) error {
 	m.intro.Stop()
 	m.person = &person{name: name, key: key, home: s.o.ID, member: m}
 	s.people[key] = m.person
-	s.log(Visit{Peer: m.conn.String(), Name: name})
+	s.log(Visit{Peer: m.conn.peer(), Name: name})
 	s.put(m, encode(Event{Kind: Named, Name: name}))
 	s.enter(m.person, r)
 	m.room = r

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -29,7 +30,8 @@ type Options struct {
 	History int
 	// Queue is how many bytes wait for a member who does not take them; 0: 256 KiB.
 	Queue int
-	// Stall is how long a member may take nothing while something is there; 0: 30 s.
+	// Stall is how long a member may take nothing while something is there, and how long a host may
+	// be silent; 0: 30 s.
 	Stall time.Duration
 	// Introduction is how long a member may be without a name; 0: one minute.
 	Introduction time.Duration
@@ -44,7 +46,7 @@ type Options struct {
 
 // A Visit is that a member gave a first name, or left.
 type Visit struct {
-	Peer string // the address
+	Peer net.Addr
 	Name string // "": none was ever given
 	Left bool
 	Why  string // the reason of leaving, if there is one
@@ -55,6 +57,12 @@ type Visit struct {
 const (
 	grace    = 5 * time.Second
 	farewell = time.Second
+)
+
+// What members are told at the end, if nothing is wrong.
+const (
+	farewellToQuit = "bye"
+	closing        = "the server is closing"
 )
 
 // A Server is one chat. Its methods may be called at once.
@@ -117,7 +125,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			if s.o.TLS != nil {
 				c = tls.Server(c, s.o.TLS)
 			}
-			attended.Go(func() { s.attend(ctx, newLineConn(c)) })
+			attended.Go(func() { s.attend(ctx, newLineConn(c, s.o.Stall+2*grace)) })
 		case ctx.Err() != nil:
 			return nil
 		case accept.Starved(err):
@@ -139,7 +147,7 @@ func (s *Server) attend(ctx context.Context, c conn) {
 		m.queue.close()
 		return
 	}
-	stop := context.AfterFunc(ctx, func() { m.queue.end(true, "the server is closing", farewell) })
+	stop := context.AfterFunc(ctx, func() { m.queue.end(true, closing, farewell) })
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -147,7 +155,12 @@ func (s *Server) attend(ctx context.Context, c conn) {
 	s.mu.Lock()
 	s.leave(m, why)
 	s.unlock()
-	m.queue.end(false, why, grace)
+	after := grace
+	if why == errEndless.Error() {
+		after = farewell // it would go on
+	}
+	m.queue.end(false, why, after)
+	c.discard()
 	m.queue.close()
 }
 
@@ -178,12 +191,15 @@ func (s *Server) read(ctx context.Context, m *member) (why string) {
 	for {
 		line, err := m.conn.readLine()
 		if _, long := errors.AsType[tooLong](err); err != nil && !long {
-			if errors.Is(err, errEndless) {
+			switch {
+			case errors.Is(err, errEndless):
 				return err.Error()
+			case errors.Is(err, io.EOF):
+				return ""
 			}
-			return ""
+			return "the connection is lost"
 		}
-		if m.limiter != nil && m.limiter.Wait(ctx) != nil {
+		if m.queue.ended() || m.limiter != nil && m.limiter.Wait(ctx) != nil {
 			return ""
 		}
 		var c Command
@@ -197,7 +213,7 @@ func (s *Server) read(ctx context.Context, m *member) (why string) {
 			s.mu.Lock()
 			s.leave(m, c.Text)
 			s.unlock()
-			return "bye"
+			return farewellToQuit
 		}
 		if err == nil {
 			err = s.obey(m, c)
@@ -227,7 +243,7 @@ func (s *Server) leave(m *member, why string) {
 	}
 	delete(s.members, m)
 	m.intro.Stop()
-	v := Visit{Peer: m.conn.String(), Left: true, Why: why}
+	v := Visit{Peer: m.conn.peer(), Left: true, Why: why}
 	if m.person != nil {
 		v.Name = m.person.name
 		s.part(m.person, why)
