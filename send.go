@@ -9,8 +9,8 @@ import (
 // all is taken; when that fails midway it gives both the count and the error. A
 // non-blocking stream may take fewer bytes than it was given.
 func (s *Socket) Send(p []byte, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceSend(p, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.send(s, p, flags)
 	}
 	return s.send(callSend, p, flags, Sockaddr{})
 }
@@ -18,8 +18,8 @@ func (s *Socket) Send(p []byte, flags MsgFlags) (int, error) {
 // Sendto is sendto(2): Send that names the receiver. The zero Sockaddr names
 // the connected peer.
 func (s *Socket) Sendto(p []byte, flags MsgFlags, to Sockaddr) (int, error) {
-	if s.c.traced() {
-		return s.traceSendto(p, flags, to)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendto(s, p, flags, to)
 	}
 	return s.send(callSendto, p, flags, to)
 }
@@ -55,8 +55,8 @@ func doSend(o *op) error {
 // Sendmsg is sendmsg(2). It sets m.N, and gives it. On a blocking stream it
 // goes on until all is taken, as Send does.
 func (s *Socket) Sendmsg(m *Message, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceSendmsg(m, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendmsg(s, m, flags)
 	}
 	return s.sendmsg(m, flags)
 }
@@ -97,8 +97,8 @@ func doSendmsg(o *op) error {
 // each, and tells how many went. An error after some messages comes together
 // with their number.
 func (s *Socket) Sendmmsg(ms []Message, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceSendmmsg(ms, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendmmsg(s, ms, flags)
 	}
 	return s.sendmmsg(ms, flags)
 }
