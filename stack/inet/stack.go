@@ -15,7 +15,7 @@ import (
 // A Stack is the Internet layer of one host. The host's lock guards it.
 type Stack struct {
 	Sysctl   Sysctl
-	Counters Counters
+	Counters counting
 
 	host   *sock.Host
 	loop   *event.Loop
@@ -141,9 +141,6 @@ func (s *Stack) begin(now event.Time) {
 	s.host.Lock()
 	s.host.Clock = max(int64(now), s.host.Latest)
 }
-
-// TCPCounters are those of all TCP sockets.
-func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
