@@ -25,18 +25,26 @@ func (s *Socket) Sendto(p []byte, flags MsgFlags, to Sockaddr) (int, error) {
 }
 
 func (s *Socket) send(call *call, p []byte, flags MsgFlags, to Sockaddr) (int, error) {
-	if flags&MSG_DONTWAIT != 0 && s.ctx == nil { // it takes no op
-		n, err := s.c.ep.Send(p, flags, to)
-		if err != nil {
-			return n, s.c.fail(call, to, err)
+	n := 0
+	if s.ctx == nil && s.c.deadline[ForWrite].Load() == 0 { // most sends need not wait: these take no op
+		var err error
+		if n, err = s.c.ep.Send(p, flags, to); err == nil && n < len(p) {
+			err = syscall.EAGAIN
 		}
-		return n, nil
+		if !pending(err) || flags&MSG_DONTWAIT != 0 || s.c.nonblock.Load() {
+			return s.sent(call, n, to, err)
+		}
 	}
 	o := s.newOp(ForWrite, doSend)
-	o.p, o.flags, o.name = p, flags, to
+	o.p, o.n, o.flags, o.name = p, n, flags, to
 	err := o.run()
-	n := o.n
+	n = o.n
 	o.free()
+	return s.sent(call, n, to, err)
+}
+
+// sent is how a send ends that took n bytes: a part of them is no error.
+func (s *Socket) sent(call *call, n int, to Sockaddr, err error) (int, error) {
 	if err != nil && (n == 0 || err != syscall.EAGAIN) {
 		return n, s.c.fail(call, to, err)
 	}
