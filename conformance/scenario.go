@@ -110,6 +110,7 @@ func groups() []group {
 		{"unix", unixNames()},
 		{"rights", unixRights()},
 		{"ancillary", ancillary()},
+		{"senttimes", sentTimes()},
 		{"multicast", multicasts()},
 		{"raw", raws()},
 		{"urgent", urgents()},

@@ -23,9 +23,10 @@ type Host struct {
 	routes   []stack.Route
 	programs []func()
 
-	mu    sync.Mutex
-	stack *stack.Host
-	boots uint64
+	mu      sync.Mutex
+	stack   *stack.Host
+	boots   uint64
+	outside *outside // who has its place; nil: nobody
 }
 
 // A HostConfig says what a host is like. The zero HostConfig is a host whose programs may do
@@ -63,6 +64,9 @@ func (n *Network) HostWith(name string, c HostConfig) *Host {
 func (h *Host) Name() string { return h.name }
 
 func (h *Host) network() *Network { return h.net }
+
+// Network is what the host is part of.
+func (h *Host) Network() *Network { return h.net }
 
 // Addrs are the host's addresses, the IPv4 address before the IPv6 address of each link.
 func (h *Host) Addrs() (list []netip.Addr) {
@@ -144,13 +148,18 @@ func (h *Host) Crash() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stack.Close()
+	if h.outside != nil {
+		h.outside.unplug(h)
+	}
 }
 
 // Restart brings a crashed host back, without any socket; one that runs is crashed first.
 func (h *Host) Restart() {
 	h.net.start()
 	h.Crash()
-	h.boot()
+	if !h.reconnect() {
+		h.boot()
+	}
 }
 
 // boot makes the host's stack.
@@ -170,7 +179,7 @@ func (h *Host) boot() {
 	c.Seed = mix(h.net.seed, uint64(h.number), h.boots)
 	h.boots++
 	for i, p := range h.plugs {
-		c.Interfaces = append(c.Interfaces, stack.Interface{Name: fmt.Sprintf("eth%d", i), Port: p, Addrs: p.addrs})
+		c.Interfaces = append(c.Interfaces, stack.Interface{Name: interfaceName(i), Port: p, Addrs: p.addrs})
 	}
 	h.stack = stack.NewHost(c)
 	for _, f := range h.programs {

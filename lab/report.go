@@ -76,7 +76,7 @@ func state(s sock.SocketInfo) string {
 // lost is the packets that did not arrive, by cause.
 func lost(s link.Stats) string {
 	var causes []string
-	for _, f := range []link.Fate{link.Lost, link.BurstLost, link.Overflowed, link.Partitioned} {
+	for _, f := range lossFates {
 		if k := s.Packets[f]; k > 0 {
 			causes = append(causes, fmt.Sprintf("%d %v", k, f))
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sockeye/link"
+	"sockeye/nat"
 	"sockeye/stack/inet"
 	"sockeye/stack/sock"
 	"sockeye/wire"
@@ -20,6 +21,10 @@ type Interface struct {
 	// TProxy, if not 0, is the port of sockets with IP_TRANSPARENT that take what comes in for other hosts:
 	// see inet.Iface.
 	TProxy uint16
+	// NAT, if not nil, makes the host a translator between what is at the other interfaces and what is at
+	// this one, the outside: IPv4 packets that it forwards out of it get one of its addresses there. IPv6 is forwarded as it
+	// is.
+	NAT *nat.Config
 }
 
 // A Route says where packets for a network go: to a gateway, or with none straight to
@@ -39,6 +44,11 @@ func (h *Host) attach(c Config) {
 		iface.TProxy = i.TProxy
 		for _, a := range i.Addrs {
 			iface.AddAddr(wire.AddrFromNetip(a.Addr()), a.Bits())
+		}
+		if i.NAT != nil {
+			if err := iface.SetNAT(*i.NAT); err != nil {
+				panic(err)
+			}
 		}
 	}
 	for _, r := range c.Routes {

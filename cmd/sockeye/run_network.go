@@ -22,6 +22,7 @@ type network struct {
 	down, up  link.Faults
 	capture   string
 	published []publication
+	member    *member // of a lab, in place of all this; nil: none
 
 	loop    *timing.Loop
 	gateway *gateway.Gateway
@@ -30,10 +31,19 @@ type network struct {
 	packets *link.Pcapng
 }
 
-// open brings up the gateway at the other end of the device.
+// begin brings up what is at the other end of the devices, which it takes over.
+func (n *network) begin(devices []int) error {
+	if n.member == nil {
+		return n.open(devices[0])
+	}
+	defer closeAll(devices)
+	return n.member.begin(devices, n.a)
+}
+
+// open brings up the gateway.
 func (n *network) open(tun int) error {
 	n.loop = timing.New()
-	device, err := link.AdoptTUN(n.loop, tun, n.plan.MTU)
+	device, err := link.AdoptTUN(n.loop, tun, n.plan.Interfaces[0].MTU)
 	if err != nil {
 		return err
 	}
@@ -45,7 +55,7 @@ func (n *network) open(tun int) error {
 		}
 		n.writer = bufio.NewWriterSize(n.file, 1<<20)
 		n.packets = link.NewPcapng(n.writer, time.Now())
-		port = link.Capture(n.loop, port, n.packets, link.CaptureOptions{Name: n.plan.Device})
+		port = link.Capture(n.loop, port, n.packets, link.CaptureOptions{Name: n.plan.Interfaces[0].Name})
 	}
 	if none := (link.Faults{}); n.down != none || n.up != none {
 		faulty, err := link.Impair(n.loop, port, link.Impairment{Out: n.down, In: n.up, Seed: uint64(time.Now().UnixNano())})
@@ -88,6 +98,9 @@ func scheme(t sockeye.Type) string {
 
 // close ends everything, and writes what is left of the capture.
 func (n *network) close() error {
+	if n.member != nil {
+		n.member.end()
+	}
 	if n.gateway != nil {
 		n.gateway.Close()
 	}

@@ -54,7 +54,7 @@ func (s *Stack) martian(h *header) bool {
 		return false
 	case src.IsUnspecified() && (dst.IsLinkLocalMulticast() || h.cast == multicast && h.proto == wire.IPPROTO_IGMP):
 		return false
-	case src.IsMulticast(), src.IsBroadcast(), src.IsUnspecified(), src.IsLoopback(), s.local(src) != nil:
+	case src.IsMulticast(), src.IsBroadcast(), src.IsUnspecified(), src.IsLoopback(), s.local(src) != nil && !h.hairpin:
 		s.Counters.InMartianSrc++
 	case dst.IsUnspecified(), dst.IsLoopback():
 		s.Counters.InMartianDst++

@@ -327,7 +327,8 @@ func (s *Stack) scopeOf(h *header) int {
 // spread tells the sockets whose packet an error quotes. Anybody may have made the
 // quote up, so that it must fit a socket of this host.
 func (s *Stack) spread(h *header, q *wire.Quote, e icmpError) {
-	e.offender, e.dst, e.iface = h.src, q.Dst, h.iface.Index
+	e.offender, e.dst, e.iface, e.h = h.src, q.Dst, h.iface.Index, *h
+	e.h.options = nil
 	s.rawError(q, e)
 	known := true
 	switch q.Protocol {

@@ -23,6 +23,7 @@ type header struct {
 	toMany   bool // the link carried it to more than this host
 	looped   bool // it is a copy of what the host sent
 	proxied  bool // it is for another host: see Iface.TProxy
+	hairpin  bool // it is from inside, and has an outside address of this host: see Iface.NAT
 	fragSize int  // of the largest fragment that it came in; 0: it was whole
 }
 
@@ -72,6 +73,9 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // transmit hands a whole IP packet to the path's link, in fragments if it is too
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
+	if w.iface.NAT != nil && h.dst.Is4() && w.cast == unicast && !s.translateOut(p, h, w) {
+		return
+	}
 	p.Via = int32(w.via)
 	if w.loops {
 		s.host.Pending = true
@@ -99,6 +103,9 @@ func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	s := i.stack
 	if i.loops && (p.Len() <= i.props.MTU || p.GSO.Size != 0 && packet.Len(p.Payload) <= i.props.MaxGSO) {
+		if p.Told != nil {
+			i.tellSent(p)
+		}
 		s.looped, s.host.Looped = append(s.looped, p), true
 		return
 	}
@@ -106,6 +113,9 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	if i.props.Ethernet {
 		i.sendFrame(p, next, c)
 		return
+	}
+	if p.Told != nil {
+		i.tellSent(p)
 	}
 	i.port.Send(p)
 }
@@ -155,15 +165,25 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 		p.Release()
 		return nil, false
 	}
+	whole := !ip.IsFragment()
+	part := fragment{key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF}
+	if s.translates && unicastOnly(h) {
+		if !whole { // only the first has ports (nf_defrag_ipv4)
+			if p, whole = s.parts.add(p, h, part); !whole {
+				return nil, false
+			}
+		}
+		if !s.translateIn(p, h) {
+			return nil, false
+		}
+	}
 	if !s.accept(p, h) {
 		return nil, false
 	}
-	if !ip.IsFragment() {
+	if whole {
 		return p, true
 	}
-	return s.parts.add(p, h, fragment{
-		key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF,
-	})
+	return s.parts.add(p, h, part)
 }
 
 // badOptions tells the sender which byte of the options is wrong (RFC 1122 section

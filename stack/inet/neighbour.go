@@ -119,6 +119,9 @@ func (i *Iface) frame(p *packet.Packet, to wire.MAC, next wire.Addr) {
 func (i *Iface) putFrame(p *packet.Packet, to wire.MAC, typ wire.EtherType) {
 	wire.Ethernet{Dst: to, Src: i.props.Hardware, Type: typ}.Put(p.Push(wire.EthernetLen))
 	i.stack.host.Pending = true
+	if p.Told != nil {
+		i.tellSent(p)
+	}
 	i.port.Send(p)
 }
 

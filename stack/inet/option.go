@@ -45,6 +45,9 @@ type options struct {
 	multicastAll  bool
 	multicastAll6 bool
 
+	stampID      uint32 // SCM_TS_OPT_ID, once it was given
+	stampIDGiven bool
+
 	recv    want
 	pathMTU *mtuNote // that waits to be received
 	groups  []membership
@@ -318,7 +321,11 @@ func (b *base) setSocket(name int, val []byte) error {
 		return err
 	}
 	b.noteBound()
+	was := b.Opt.Timestamping
 	err := b.SetSockopt(name, val)
+	if b.Opt.Timestamping&^was&sockeye.SOF_TIMESTAMPING_OPT_ID != 0 {
+		b.stampKey = 0
+	}
 	b.claim.ifindex, b.claim.reuse, b.claim.share = b.Opt.BindToIfindex, b.Opt.ReuseAddr, b.Opt.ReusePort
 	return err
 }

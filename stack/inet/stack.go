@@ -30,6 +30,8 @@ type Stack struct {
 	redirects redirects
 	detours   detours
 
+	translates bool // an interface has NAT
+
 	raw     []*Raw
 	udp     ports[*UDP]
 	ping    ports[*Ping]

@@ -21,6 +21,7 @@ type TCP struct {
 	opt   *tcpOptions
 	timer event.Event
 	armed tcp.Time // what timer is set to; 0: nothing
+	marks *marks   // of what was sent, whose times are wanted; nil: none
 	stamp int64    // when data last came, in Unix nanoseconds, if anybody asked
 
 	zone      int32  // of flow
@@ -412,6 +413,9 @@ func (t *TCP) settle(now tcp.Time) {
 	}
 	if len(s.tcp.host.Out) > 0 {
 		t.transmit()
+	}
+	if t.marks != nil {
+		t.acknowledged()
 	}
 	if e := c.Events(); e != 0 {
 		t.happened(e)

@@ -134,7 +134,7 @@ func (b *base) minTTL(h *header) uint8 {
 // transmit sends what the connection has to send.
 func (t *TCP) transmit() {
 	s := t.stack
-	if t.near && t.claim.ifindex == 0 && t.ip.options == nil && !s.sniffed() {
+	if t.near && t.claim.ifindex == 0 && t.ip.options == nil && t.marks == nil && !s.sniffed() {
 		if lo := s.ifaces[0]; lo.MTU < t.conn.PathMTU() {
 			t.conn.SetPathMTU(lo.MTU)
 		}
@@ -150,7 +150,7 @@ func (t *TCP) transmit() {
 	if w.mtu < t.conn.PathMTU() { // another connection to the same host has learned it
 		t.conn.SetPathMTU(w.mtu)
 	}
-	s.sendSegments(t.key(), t.packetHeader(w.dst), w)
+	s.sendSegments(t.key(), t.packetHeader(w.dst), w, t)
 }
 
 // packetHeader is the IP header of the socket's segments.
@@ -179,12 +179,13 @@ func (s *Stack) answerSegment(f flow) {
 	if !f.remote.Is4() {
 		h.ttl = s.Sysctl.DefaultHopLimit
 	}
-	s.sendSegments(f, h, w)
+	s.sendSegments(f, h, w, nil)
 }
 
-// sendSegments sends the segments in Host.Out, which are all of one flow.
-func (s *Stack) sendSegments(f flow, h header, w path) {
-	if w.iface.loops && h.options == nil && !s.sniffed() {
+// sendSegments sends the segments in Host.Out, which are all of one flow, and of a socket or of none.
+func (s *Stack) sendSegments(f flow, h header, w path, t *TCP) {
+	marked := t != nil && t.marks != nil
+	if w.iface.loops && h.options == nil && !marked && !s.sniffed() {
 		s.loopSegments(f, &h, w.via)
 		return
 	}
@@ -200,6 +201,9 @@ func (s *Stack) sendSegments(f flow, h header, w path) {
 		}
 		g.Payload.Forget()
 		g.Put(p.Push(g.TCP.Len()))
+		if marked {
+			p.Told = t.stampOf(g.Seq, p)
+		}
 		h.tos = tos.WithECN(g.ECN)
 		s.output(p, h, w)
 		g.Conn = nil

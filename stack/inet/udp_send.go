@@ -51,6 +51,9 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		p.Release()
 		return err
 	}
+	if u.to.wish.stamp != 0 && len(p.Payload) == 0 && p.Told == nil {
+		p.Told = u.stamped(&u.to.wish, u.cork || flags&sockeye.MSG_MORE != 0)
+	}
 	gather(p, m.Buffers, n)
 	if u.cork || flags&sockeye.MSG_MORE != 0 {
 		u.pending = p
@@ -224,7 +227,7 @@ func (u *UDP) push(p *packet.Packet) error {
 	h := to.h
 	h.df = u.dontFragment(p, to)
 	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
-	if to.w.iface.loops && !bare && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
+	if to.w.iface.loops && !bare && p.Told == nil && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
 		return nil
 	}
 	ports.Put(p.Push(wire.UDPLen), n)
@@ -292,7 +295,7 @@ func (s *Stack) countLooped(h *header) {
 func (u *UDP) sendNear(m *sockeye.Message, n int, flags sockeye.MsgFlags) bool {
 	to, s := &u.to, u.stack
 	if u.pending != nil || u.cork || flags&sockeye.MSG_MORE != 0 || to.segment != 0 || u.Err != 0 || u.Shut&sock.SendShutdown != 0 ||
-		u.bare() || !to.w.iface.loops || u.Host.Later() || !s.short(&to.w, &to.h) || to.h.len()+wire.UDPLen+n > to.w.mtu {
+		u.bare() || to.wish.stamp != 0 || !to.w.iface.loops || u.Host.Later() || !s.short(&to.w, &to.h) || to.h.len()+wire.UDPLen+n > to.w.mtu {
 		return false
 	}
 	h := &to.h
