@@ -117,7 +117,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	for i := range key {
 		key[i] = byte(s.rand.Uint32())
 	}
-	s.tcp = newTCPLayer(key)
+	s.tcp = newTCPLayer(key, seed)
 	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
 	h.Carry, h.Deliver = loop.Run, s.deliverLooped
@@ -185,7 +185,7 @@ func (s *Stack) Forget() {
 			s.loop.Cancel(&r.Event)
 		}
 	}
-	for _, f := range s.tcp.flows {
-		f.forget()
+	for t := range s.tcp.flows.all() {
+		t.forget()
 	}
 }

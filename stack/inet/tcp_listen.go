@@ -33,6 +33,7 @@ func (q *acceptQueue) full() bool { return len(q.ready) > q.most }
 type half struct {
 	tcp.Request
 	flow
+	chained
 	listener *TCP
 	timer    event.Event
 }
@@ -182,7 +183,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	g.Payload.Release()
 	r.timer.Handler = r
 	q.halves[r] = struct{}{}
-	s.tcp.flows[f] = r
+	s.tcp.flows.put(r)
 	r.arm()
 }
 
@@ -273,7 +274,7 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 	c.status, c.connected = connected, true
 	c.setConn(conn)
 	c.cfg.DeferAccept = 0
-	s.tcp.flows[f] = c
+	s.tcp.flows.put(c)
 	if t.Shut&sock.RcvShutdown != 0 { // shut down before it listened, of which its connections take after
 		conn.CloseRead()
 	}
@@ -321,7 +322,7 @@ func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.ti
 
 func (r *half) forget() {
 	t := r.listener
-	delete(t.stack.tcp.flows, r.flow)
+	t.stack.tcp.flows.remove(r)
 	t.stack.loop.Cancel(&r.timer)
 	if t.queue != nil {
 		delete(t.queue.halves, r)
