@@ -28,6 +28,7 @@ type Step struct {
 	Fragment   bool     // of a datagram
 	Type, Code uint8    // of ICMP
 	hash       uint64   // of what tells it from others
+	translated bool     // and not yet sent on
 }
 
 // trace is what a network remembers.
@@ -57,7 +58,7 @@ func (l *Link) observe(now event.Time, d link.Direction, f link.Fate, p *packet.
 	defer t.mu.Unlock()
 	switch f {
 	case link.Sent:
-		if Node(n.owners[s.Src.Addr()]) == from {
+		if Node(n.owners[s.Src.Addr()]) == from && !t.sentOn(s.hash) {
 			s.Sent = at
 			t.send(s)
 		}
