@@ -398,7 +398,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 			e |= sockeye.POLLPRI
 		}
 	}
-	if t.Err != 0 || len(t.errors) > 0 {
+	if t.Err != 0 || t.errors.len() > 0 {
 		e |= sockeye.POLLERR
 	}
 	return e
