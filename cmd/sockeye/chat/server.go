@@ -126,10 +126,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
-			if s.o.TLS != nil {
-				c = tls.Server(c, s.o.TLS)
-			}
-			attended.Go(func() { s.attend(ctx, newLineConn(c, s.o.Stall+2*grace), false) })
+			attended.Go(func() {
+				if c, err := s.secure(ctx, c); err == nil {
+					s.attend(ctx, newLineConn(c, s.o.Stall+2*grace), false)
+				}
+			})
 		case ctx.Err() != nil:
 			return nil
 		case accept.Starved(err):
@@ -141,6 +142,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return err
 		}
 	}
+}
+
+// secure makes TLS of a connection where that is wanted. One that fails is closed.
+func (s *Server) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
+	if s.o.TLS == nil {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Introduction)
+	defer cancel()
+	t := tls.Server(c, s.o.TLS)
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return t, nil
 }
 
 // attend serves one connection to its end, which may want JSON from the beginning.

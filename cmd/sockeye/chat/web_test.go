@@ -62,7 +62,7 @@ func serveWeb(w *world, o chat.Options) (dial func(ctx context.Context, network,
 
 // A surfer is a member as a page's script has it.
 type surfer struct {
-	t  *testing.T
+	t  testing.TB
 	ws *websocket.Conn
 }
 
