@@ -35,7 +35,7 @@ func (h *Host) Routes() []stack.Route {
 }
 
 // Forwards tells whether the host is a router.
-func (h *Host) Forwards() bool { return h.config.Forward }
+func (h *Host) Forwards() bool { return h.config.Forward || h.config.NAT != nil }
 
 // Names are all that hosts can look up, with their addresses.
 func (n *Network) Names() map[string][]netip.Addr {

@@ -1,8 +1,9 @@
 package stack
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
+	"strconv"
 
 	"sockeye/link"
 	"sockeye/nat"
@@ -82,7 +83,7 @@ func (h *Host) addRoute(r Route) error {
 		add.Iface = h.inet.Towards(add.Gateway)
 	}
 	if add.Iface == nil {
-		return fmt.Errorf("stack: route to %v by way of %v: host %s has no interface that leads there", r.Dst, r.Gateway, h.name)
+		return errors.New("stack: route to " + r.Dst.String() + " by way of " + r.Gateway.String() + ": host " + h.name + " has no interface that leads there")
 	}
 	h.inet.AddRoute(add)
 	return nil
@@ -106,19 +107,21 @@ func (h *Host) change(name string, f func(*inet.Iface)) error {
 	defer h.sock.Leave()
 	i := h.inet.IfaceByName(name)
 	if i == nil {
-		return fmt.Errorf("stack: host %s has no interface %q", h.name, name)
+		return noInterface(h.name, name)
 	}
 	f(i)
 	return nil
+}
+
+func noInterface(host, name string) error {
+	return errors.New("stack: host " + host + " has no interface " + strconv.Quote(name))
 }
 
 // Counters are the counters of the Internet layer (netstat -s).
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	c := h.inet.Counters.Clone()
-	c.TCP = h.inet.TCPCounters()
-	return c
+	return h.inet.Snapshot()
 }
 
 // A Neighbour is a host on an Ethernet, as ip-neighbour(8) shows it.

@@ -200,7 +200,7 @@ func purging(o option) option {
 	set := o.set
 	o.set = func(b *base, v int) error {
 		if v == 0 {
-			b.errors = nil
+			b.errors = errorQueue{}
 		}
 		return set(b, v)
 	}

@@ -15,7 +15,7 @@ import (
 // A Stack is the Internet layer of one host. The host's lock guards it.
 type Stack struct {
 	Sysctl   Sysctl
-	Counters Counters
+	Counters counting
 
 	host   *sock.Host
 	loop   *event.Loop
@@ -120,7 +120,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	for i := range key {
 		key[i] = byte(s.rand.Uint32())
 	}
-	s.tcp = newTCPLayer(key)
+	s.tcp = newTCPLayer(key, seed)
 	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
 	h.Carry, h.Deliver = loop.Run, s.deliverLooped
@@ -146,9 +146,6 @@ func (s *Stack) begin(now event.Time) {
 	s.host.Lock()
 	s.host.Clock = max(int64(now), s.host.Latest)
 }
-
-// TCPCounters are those of all TCP sockets.
-func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
@@ -194,7 +191,7 @@ func (s *Stack) Forget() {
 			s.loop.Cancel(&r.Event)
 		}
 	}
-	for _, f := range s.tcp.flows {
-		f.forget()
+	for t := range s.tcp.flows.all() {
+		t.forget()
 	}
 }

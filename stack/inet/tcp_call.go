@@ -14,6 +14,7 @@ import (
 // decide: as with the deferred accept of X.25 (x25(7)), which Linux's TCP does not have.
 type Call struct {
 	flow
+	chained
 	listener *TCP
 	h        header
 	syn      tcp.Segment
@@ -39,7 +40,7 @@ func (t *TCP) ask(f flow, h *header, g *tcp.Segment) {
 		q.calls = make(map[*Call]struct{})
 	}
 	q.calls[c] = struct{}{}
-	t.stack.tcp.flows[f] = c
+	t.stack.tcp.flows.put(c)
 	q.screen(c)
 }
 
@@ -77,7 +78,7 @@ func (c *Call) forget() {
 		return
 	}
 	c.over = true
-	delete(c.listener.stack.tcp.flows, c.flow)
+	c.listener.stack.tcp.flows.remove(c)
 	if q := c.listener.queue; q != nil {
 		delete(q.calls, c)
 	}

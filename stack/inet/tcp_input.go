@@ -26,7 +26,7 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 	l := &s.tcp
 	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
-	to := l.flows[f]
+	to := l.flows.get(f)
 	if t, ok := to.(*TCP); ok && t.claim.ifindex != 0 && t.claim.ifindex != h.iface.Index {
 		to = nil // it was bound to another interface since
 	}
@@ -229,7 +229,7 @@ func (l *tcpLayer) lose() {
 // tcpError tells the connection that sent the segment which an error quotes, if there is one (tcp_v4_err).
 func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	src, dst := q.Ports()
-	taker := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}]
+	taker := s.tcp.flows.get(flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)})
 	t, ok := taker.(*TCP)
 	if !ok {
 		return taker != nil
@@ -266,6 +266,7 @@ func (t *TCP) discover() int {
 // A lingering is a flow in TIME-WAIT, or in FIN-WAIT-2 without a user.
 type lingering struct {
 	flow
+	chained
 	stack  *Stack
 	family sockeye.Family
 	tw     tcp.TimeWait
@@ -276,9 +277,9 @@ type lingering struct {
 // linger leaves what is left of a connection in its place, unless there are too many.
 func (s *Stack) linger(t *TCP) {
 	w, _ := t.conn.TimeWait()
+	s.tcp.flows.remove(t)
 	if s.tcp.lingering >= s.Sysctl.TCP.MaxTWBuckets {
 		s.Counters.TCPTimeWaitOverflow++
-		delete(s.tcp.flows, t.key())
 		return
 	}
 	s.tcp.lingering++
@@ -286,14 +287,14 @@ func (s *Stack) linger(t *TCP) {
 	c.port = t.port
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
-	s.tcp.flows[k.flow] = k
+	s.tcp.flows.put(k)
 	s.schedule(event.Time(w.Deadline), &k.timer)
 }
 
 func (k *lingering) forget() {
 	l := &k.stack.tcp
 	l.lingering--
-	delete(l.flows, k.flow)
+	l.flows.remove(k)
 	l.drop(k.hold)
 	k.stack.loop.Cancel(&k.timer)
 }

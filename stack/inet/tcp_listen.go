@@ -34,6 +34,7 @@ func (q *acceptQueue) full() bool { return len(q.ready) > q.most }
 type half struct {
 	tcp.Request
 	flow
+	chained
 	listener *TCP
 	options  *ipOptions // of the answers
 	timer    event.Event
@@ -184,7 +185,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	g.Payload.Release()
 	r.timer.Handler = r
 	q.halves[r] = struct{}{}
-	s.tcp.flows[f] = r
+	s.tcp.flows.put(r)
 	r.arm()
 }
 
@@ -278,7 +279,7 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 		conn.SetIPHeader(wire.IPv4Len + c.ip.options.len())
 	}
 	c.cfg.DeferAccept = 0
-	s.tcp.flows[f] = c
+	s.tcp.flows.put(c)
 	if t.Shut&sock.RcvShutdown != 0 { // shut down before it listened, of which its connections take after
 		conn.CloseRead()
 	}
@@ -326,7 +327,7 @@ func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.ti
 
 func (r *half) forget() {
 	t := r.listener
-	delete(t.stack.tcp.flows, r.flow)
+	t.stack.tcp.flows.remove(r)
 	t.stack.loop.Cancel(&r.timer)
 	if t.queue != nil {
 		delete(t.queue.halves, r)
