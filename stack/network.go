@@ -25,6 +25,9 @@ type Interface struct {
 	// this one, the outside: IPv4 packets that it forwards out of it get one of its addresses there. IPv6 is forwarded as it
 	// is.
 	NAT *nat.Config
+	// Advertise is what the host tells on the link as an IPv6 router, once the interface has a link-local address; nil:
+	// nothing.
+	Advertise *inet.Advertisement
 }
 
 // A Route says where packets for a network go: to a gateway, or with none straight to
@@ -50,6 +53,10 @@ func (h *Host) attach(c Config) {
 				panic(err)
 			}
 		}
+		if i.Advertise != nil {
+			iface.Advertise(*i.Advertise)
+		}
+		iface.Begin()
 	}
 	for _, r := range c.Routes {
 		if err := h.addRoute(r); err != nil {
@@ -154,6 +161,25 @@ func (h *Host) Interfaces() (list []Interface) {
 			add.Addrs = append(add.Addrs, a.Netip())
 		}
 		list = append(list, add)
+	}
+	return list
+}
+
+// An Address is an address of an interface, as ip-address(8) shows it.
+type Address struct {
+	Interface string
+	Prefix    netip.Prefix
+	inet.AddrInfo
+}
+
+// Addresses are those of all interfaces, also those that are not, or no longer, used.
+func (h *Host) Addresses() (list []Address) {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	for _, i := range h.inet.Ifaces() {
+		for _, a := range i.AddrInfos() {
+			list = append(list, Address{i.Name, a.Netip(), a})
+		}
 	}
 	return list
 }

@@ -32,6 +32,9 @@ func (i *Iface) member(group wire.Addr) bool {
 	if group.Is4() {
 		return false
 	}
+	if group == allRouters && i.auto != nil && i.auto.advert != nil || i.tentative(group) {
+		return true
+	}
 	for _, a := range i.Addrs {
 		if !a.IP.Is4() && a.IP.SolicitedNode() == group {
 			return true

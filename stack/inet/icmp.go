@@ -249,6 +249,10 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 	case m.Type == wire.ICMPV6_ECHO_REPLY:
 		s.pingInput(p, h, m.ID())
 		return
+	case m.Type == wire.NDISC_ROUTER_SOLICITATION && near:
+		h.iface.routerSolicited(b, h)
+	case m.Type == wire.NDISC_ROUTER_ADVERTISEMENT && near:
+		h.iface.routerAdvertised(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_SOLICITATION && near:
 		h.iface.solicited(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_ADVERTISEMENT && near:

@@ -366,6 +366,9 @@ func (i *Iface) arpInput(p *packet.Packet) {
 // solicited answers a neighbour solicitation (RFC 4861 section 7.2.3).
 func (i *Iface) solicited(b []byte, h *header) {
 	m, err := wire.ParseNeighborSolicit(b)
+	if err == nil && h.src.IsUnspecified() && i.conflict(m.Target) { // somebody asks for the same
+		return
+	}
 	if err != nil || !i.has(m.Target) || !i.props.Ethernet {
 		return
 	}
@@ -401,6 +404,9 @@ func (i *Iface) solicited(b []byte, h *header) {
 // advertised takes a neighbour advertisement (section 7.2.5).
 func (i *Iface) advertised(b []byte) {
 	m, err := wire.ParseNeighborAdvert(b)
+	if err == nil && i.conflict(m.Target) {
+		return
+	}
 	if err != nil || i.has(m.Target) {
 		return
 	}

@@ -67,6 +67,8 @@ type Sysctl struct {
 	ICMPMsgsPerSec int           // icmp_msgs_per_sec: to all hosts
 	ICMPMsgsBurst  int           // icmp_msgs_burst
 
+	IPv6 IPv6Conf // ipv6/conf/*
+
 	NeighbourProbes  int           // neigh.*.mcast_solicit, and ucast_solicit
 	NeighbourRetrans time.Duration // neigh.*.retrans_time_ms
 
@@ -182,6 +184,9 @@ func (s *Stack) Forget() {
 	s.parts.close()
 	for _, i := range s.ifaces {
 		i.forgetNeighbours()
+		if i.auto != nil {
+			s.loop.Cancel(&i.auto.Event)
+		}
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}

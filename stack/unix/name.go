@@ -18,6 +18,9 @@ type Family struct {
 	dirs     map[string]bool
 	abstract map[abstractName]*Socket
 	auto     int
+
+	flights    []flight // of sockets in messages
+	collecting bool
 }
 
 // An abstractName belongs to a type: a stream and a datagram socket may have
