@@ -184,7 +184,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	r.timer.Handler = r
 	q.halves[r] = struct{}{}
 	s.tcp.flows.put(r)
-	r.arm()
+	s.timed(r)
 }
 
 // ackFrom takes an ACK that may answer a SYN cookie.
@@ -316,6 +316,13 @@ func (r *half) take(h *header, g *tcp.Segment) {
 		r.arm()
 	}
 	s.answerSegment(r.flow)
+}
+
+// setTimer implements timed.
+func (r *half) setTimer() {
+	if r.listener.stack.tcp.flows.get(r.flow) == segmentTaker(r) {
+		r.arm()
+	}
 }
 
 func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.timer) }
