@@ -161,7 +161,9 @@ func (h *Host) Crash() {
 	h.net.start()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stack.Close()
+	if h.stack != nil { // of a network that could not come to life there is none
+		h.stack.Close()
+	}
 	if h.outside != nil {
 		h.outside.unplug(h)
 	}

@@ -22,7 +22,7 @@ type options struct {
 	noDefrag     bool
 	bindNoPort   bool
 	portRange    uint32
-	options      []byte
+	options      *ipOptions
 	multicastTTL int
 
 	tclass, hopLimit int // -1: the host's

@@ -54,6 +54,7 @@ type Sysctl struct {
 	UnprivilegedPortStart uint16    // ip_unprivileged_port_start
 	PingGroupRange        [2]uint32 // ping_group_range
 	Forwarding            bool      // ip_forward, conf.all.forwarding
+	AcceptSourceRoute     bool      // conf.all.accept_source_route: whoever sends chooses the way that packets take
 	AcceptRedirects       bool      // conf.*.accept_redirects; routers never do
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind

@@ -1,7 +1,6 @@
 package inet
 
 import (
-	"slices"
 	"syscall"
 
 	"sockeye"
@@ -49,7 +48,7 @@ func (t *TCP) ask(f flow, h *header, g *tcp.Segment) {
 func (c *Call) keep(h *header, g *tcp.Segment) {
 	g.Payload.Release()
 	c.h, c.syn = *h, *g
-	c.h.options, c.syn.Payload = slices.Clone(h.options), packet.List{}
+	c.syn.Payload = packet.List{}
 }
 
 // Names are the caller's address and the one that it calls.
@@ -122,7 +121,7 @@ func (c *Call) Refuse(err syscall.Errno) {
 		return
 	}
 	s.tcp.host.Reset(s.now(), &c.syn)
-	s.answerSegment(c.flow)
+	s.answerSegment(c.flow, s.echoOptions(&c.h))
 }
 
 // problemOf has the ICMP errors that lead to an errno (icmp_err_convert).

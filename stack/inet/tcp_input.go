@@ -54,7 +54,7 @@ func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 		return
 	}
 	l.host.Reset(s.now(), g)
-	s.answerSegment(f)
+	s.answerSegment(f, s.echoOptions(h))
 }
 
 // readTCP reads and checks the header, and moves the payload from p, which is released
@@ -142,7 +142,11 @@ func (t *TCP) transmit() {
 		s.loopSegments(t.key(), &h, 0)
 		return
 	}
-	w, err := s.find(t.remote, t.way(t.remote))
+	to := t.remote
+	if to.Is4() {
+		to = t.ip.options.hop(to)
+	}
+	w, err := s.find(to, t.way(to))
 	if err != nil { // lost: it will be sent again, or time out
 		s.tcp.lose()
 		return
@@ -157,25 +161,27 @@ func (t *TCP) transmit() {
 func (b *base) packetHeader(dst wire.Addr) header {
 	h := header{src: b.claim.ip, dst: dst, proto: wire.IPPROTO_TCP, ttl: b.hops(dst, unicast), flow: b.flow & 0xfffff}
 	if dst.Is4() {
-		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options, b.ip.mtuDiscover != 0
+		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options.to(b.remote), b.ip.mtuDiscover != 0
 	} else {
 		h.tos = wire.TOS(max(0, b.ip.tclass))
 	}
 	return h
 }
 
-// answerSegment sends what a segment without a connection got for an answer.
-func (s *Stack) answerSegment(f flow) {
+// answerSegment sends what a segment without a connection got for an answer, with options.
+func (s *Stack) answerSegment(f flow, options *ipOptions) {
 	l := &s.tcp
 	if len(l.host.Out) == 0 {
 		return
 	}
-	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone), anySrc: true}) // which may be proxied
+	options = options.to(f.remote)
+	to := options.hop(f.remote)
+	w, err := s.find(to, way{src: f.local, ifindex: int(f.zone), anySrc: true}) // which may be proxied
 	if err != nil {
 		l.lose()
 		return
 	}
-	h := header{src: f.local, dst: f.remote, proto: wire.IPPROTO_TCP, ttl: s.Sysctl.DefaultTTL, df: true}
+	h := header{src: f.local, dst: to, proto: wire.IPPROTO_TCP, ttl: s.Sysctl.DefaultTTL, df: true, options: options}
 	if !f.remote.Is4() {
 		h.ttl = s.Sysctl.DefaultHopLimit
 	}
@@ -310,7 +316,7 @@ func (k *lingering) take(h *header, g *tcp.Segment) {
 		to.synFrom(k.flow, h, g, next)
 		return
 	}
-	s.answerSegment(k.flow)
+	s.answerSegment(k.flow, s.echoOptions(h))
 	if k.tw.Deadline != due {
 		s.schedule(event.Time(k.tw.Deadline), &k.timer)
 	}

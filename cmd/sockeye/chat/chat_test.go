@@ -122,7 +122,11 @@ func (w *world) connect() *guest {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(10 * time.Minute)) // so that what never comes ends the test
+	patience := 30 * time.Second // with what never comes
+	if w.net != nil {
+		patience *= 20 // of virtual time
+	}
+	conn.SetReadDeadline(time.Now().Add(patience))
 	return &guest{t: w.t, conn: conn, r: bufio.NewReaderSize(conn, 4<<10)}
 }
 

@@ -77,6 +77,7 @@ type Server struct {
 	members map[*member]struct{} // the connections
 	slow    []*member            // to be dropped before the lock is let go
 	said    uint64               // messages
+	cluster *cluster             // nil: no rooms are shared
 }
 
 // NewServer makes a server.
@@ -95,6 +96,9 @@ func NewServer(o Options) *Server {
 	orElse(&o.Rate, 20)
 	return &Server{o: o, people: make(map[string]*person), rooms: make(map[string]*room), members: make(map[*member]struct{})}
 }
+
+// ID is Options.ID, or what was drawn.
+func (s *Server) ID() string { return s.o.ID }
 
 func orElse[T comparable](v *T, otherwise T) {
 	var zero T
@@ -149,9 +153,10 @@ func (s *Server) attend(ctx context.Context, c conn) {
 	}
 	stop := context.AfterFunc(ctx, func() { m.queue.end(true, closing, farewell) })
 	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	why := s.read(ctx, m)
+	if ctx.Err() != nil {
+		why = closing
+	}
 	s.mu.Lock()
 	s.leave(m, why)
 	s.unlock()
