@@ -24,6 +24,7 @@ const (
 	SCM_TIMESTAMP    = 29
 	SCM_TIMESTAMPNS  = 35
 	SCM_TIMESTAMPING = 37
+	SCM_TS_OPT_ID    = 81
 )
 
 // A cmsghdr is a size_t and two ints, and every message starts at a multiple of
@@ -199,15 +200,29 @@ func (m ControlMessage) Credentials() (Credentials, bool) {
 	return decodeCredentials(m.Data), true
 }
 
-// Flags of SO_TIMESTAMPING, of what the system does in software (timestamping.rst in Linux's documentation): RX_SOFTWARE
-// takes the times of what comes, and SOFTWARE has them told.
+// Flags of SO_TIMESTAMPING, of what the system does in software (timestamping.rst in Linux's documentation).
 const (
-	SOF_TIMESTAMPING_RX_SOFTWARE = 1 << 3
-	SOF_TIMESTAMPING_SOFTWARE    = 1 << 4
+	SOF_TIMESTAMPING_TX_SOFTWARE = 1 << 1  // takes the time when a packet is handed to the device
+	SOF_TIMESTAMPING_RX_SOFTWARE = 1 << 3  // takes the times of what comes
+	SOF_TIMESTAMPING_SOFTWARE    = 1 << 4  // tells the times that were taken
+	SOF_TIMESTAMPING_OPT_ID      = 1 << 7  // numbers what is sent: ExtendedError.Data
+	SOF_TIMESTAMPING_TX_SCHED    = 1 << 8  // takes the time when a packet enters the queue of the device
+	SOF_TIMESTAMPING_TX_ACK      = 1 << 9  // takes the time when the peer has acknowledged all of a send
+	SOF_TIMESTAMPING_OPT_CMSG    = 1 << 10 // tells IP_PKTINFO of what was sent, too
+	SOF_TIMESTAMPING_OPT_TSONLY  = 1 << 11 // tells times without the packet
+	SOF_TIMESTAMPING_OPT_ID_TCP  = 1 << 16 // numbers bytes from those that are not yet sent
+)
+
+// What the time of a packet that was sent is the time of: ExtendedError.Info where the origin is
+// SO_EE_ORIGIN_TIMESTAMPING.
+const (
+	SCM_TSTAMP_SND   = 0
+	SCM_TSTAMP_SCHED = 1
+	SCM_TSTAMP_ACK   = 2
 )
 
 // Timestamp reads the data of SCM_TIMESTAMP and SCM_TIMESTAMPNS, and the first time of SCM_TIMESTAMPING:
-// when the packet came in.
+// when the packet came in or, with MSG_ERRQUEUE, went out.
 func (m ControlMessage) Timestamp() (time.Time, bool) {
 	if m.Level != SOL_SOCKET || len(m.Data) < 2*wordSize {
 		return time.Time{}, false
@@ -264,8 +279,8 @@ type ExtendedError struct {
 	Origin   ErrorOrigin   // ee_origin
 	Type     uint8         // ee_type: the ICMP type
 	Code     uint8         // ee_code: the ICMP code
-	Info     uint32        // ee_info: the MTU with EMSGSIZE
-	Data     uint32        // ee_data
+	Info     uint32        // ee_info: the MTU with EMSGSIZE, SCM_TSTAMP_SND and so on of times
+	Data     uint32        // ee_data: with SOF_TIMESTAMPING_OPT_ID, the number of the send or of its last byte
 	Offender Sockaddr      // SO_EE_OFFENDER: who sent the ICMP message
 }
 

@@ -110,6 +110,8 @@ func groups() []group {
 		{"unix", unixNames()},
 		{"rights", unixRights()},
 		{"ancillary", ancillary()},
+		{"senttimes", sentTimes()},
+		{"ipoptions", ipOptions()},
 		{"multicast", multicasts()},
 		{"raw", raws()},
 		{"urgent", urgents()},

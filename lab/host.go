@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"sockeye"
+	"sockeye/nat"
 	"sockeye/stack"
 	"sockeye/stack/inet"
 )
@@ -23,9 +24,10 @@ type Host struct {
 	routes   []stack.Route
 	programs []func()
 
-	mu    sync.Mutex
-	stack *stack.Host
-	boots uint64
+	mu      sync.Mutex
+	stack   *stack.Host
+	boots   uint64
+	outside *outside // who has its place; nil: nobody
 }
 
 // A HostConfig says what a host is like. The zero HostConfig is a host whose programs may do
@@ -37,6 +39,9 @@ type HostConfig struct {
 	Addrs []netip.Prefix
 	// Forward makes a router of the host.
 	Forward bool
+	// NAT, if not nil, makes a router of the host that translates IPv4 addresses. Its first link leads outside, the
+	// others inside: hosts there have a route out, and those outside none in. IPv6 does not pass it.
+	NAT *nat.Config
 	// Unprivileged programs may not do what Linux asks capabilities for.
 	Unprivileged bool
 	// Inet are the settings in net.ipv4 and net.ipv6; nil: those of a fresh Linux machine.
@@ -49,11 +54,21 @@ func (n *Network) Host(name string) *Host { return n.HostWith(name, HostConfig{}
 // Router adds a host that forwards packets between its links.
 func (n *Network) Router(name string) *Host { return n.HostWith(name, HostConfig{Forward: true}) }
 
+// NAT adds a host that translates addresses between its first link, which leads outside, and the others. The zero
+// Config is a full cone; nat.Named has the other kinds. Its mappings are found at Stack().Mappings("eth0"), and last
+// until it crashes.
+func (n *Network) NAT(name string, c nat.Config) *Host { return n.HostWith(name, HostConfig{NAT: &c}) }
+
 // HostWith adds a host with settings of its own.
 func (n *Network) HostWith(name string, c HostConfig) *Host {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.name("host", name)
+	if c.NAT != nil {
+		if err := c.NAT.Check(); err != nil {
+			panic(fmt.Sprintf("lab: host %s: %v", name, err))
+		}
+	}
 	h := &Host{net: n, name: name, number: len(n.hosts), config: c}
 	n.hosts = append(n.hosts, h)
 	return h
@@ -63,6 +78,9 @@ func (n *Network) HostWith(name string, c HostConfig) *Host {
 func (h *Host) Name() string { return h.name }
 
 func (h *Host) network() *Network { return h.net }
+
+// Network is what the host is part of.
+func (h *Host) Network() *Network { return h.net }
 
 // Addrs are the host's addresses, the IPv4 address before the IPv6 address of each link.
 func (h *Host) Addrs() (list []netip.Addr) {
@@ -143,14 +161,21 @@ func (h *Host) Crash() {
 	h.net.start()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stack.Close()
+	if h.stack != nil { // of a network that could not come to life there is none
+		h.stack.Close()
+	}
+	if h.outside != nil {
+		h.outside.unplug(h)
+	}
 }
 
 // Restart brings a crashed host back, without any socket; one that runs is crashed first.
 func (h *Host) Restart() {
 	h.net.start()
 	h.Crash()
-	h.boot()
+	if !h.reconnect() {
+		h.boot()
+	}
 }
 
 // boot makes the host's stack.
@@ -159,7 +184,7 @@ func (h *Host) boot() {
 	if h.config.Inet != nil {
 		ip = *h.config.Inet
 	}
-	ip.Forwarding = ip.Forwarding || h.config.Forward
+	ip.Forwarding = ip.Forwarding || h.config.Forward || h.config.NAT != nil
 	c := stack.Config{
 		Name: h.name, Loop: h.net.loop, Privileged: !h.config.Unprivileged, Inet: &ip,
 		Hosts: h.net.names, Routes: h.routes,
@@ -170,7 +195,12 @@ func (h *Host) boot() {
 	c.Seed = mix(h.net.seed, uint64(h.number), h.boots)
 	h.boots++
 	for i, p := range h.plugs {
-		c.Interfaces = append(c.Interfaces, stack.Interface{Name: fmt.Sprintf("eth%d", i), Port: p, Addrs: p.addrs})
+		c.Interfaces = append(c.Interfaces, stack.Interface{Name: interfaceName(i), Port: p, Addrs: p.addrs})
+	}
+	if h.config.NAT != nil && len(h.plugs) > 0 {
+		behaviour := *h.config.NAT
+		behaviour.Observe = (&translation{host: h, next: behaviour.Observe}).observe
+		c.Interfaces[0].NAT = &behaviour
 	}
 	h.stack = stack.NewHost(c)
 	for _, f := range h.programs {

@@ -40,8 +40,7 @@ func (c *Conversation) Tail(steps int) string {
 	}
 	width += 6 // of the arrow's shaft
 	var b strings.Builder
-	left := fmt.Sprintf("%s %v", hostName(c.Hosts[0]), c.end(0))
-	fmt.Fprintf(&b, "%-*s  %s %v, %s\n", 24+width, left, hostName(c.Hosts[1]), c.end(1), protocolName(c.Proto))
+	fmt.Fprintf(&b, "%-*s  %s, %s\n", 24+width, c.end(0), c.end(1), protocolName(c.Proto))
 	if first > 0 {
 		fmt.Fprintf(&b, "%24s(%d earlier)\n", "", first)
 	}
@@ -168,18 +167,13 @@ func (s *Step) remarks(w []string, note string) string {
 	return text
 }
 
+// end is what an end is called, with its address.
 func (c *Conversation) end(i int) string {
+	address := c.Ends[i].String()
 	if c.Ends[i].Port() == 0 {
-		return c.Ends[i].Addr().String()
+		address = c.Ends[i].Addr().String()
 	}
-	return c.Ends[i].String()
-}
-
-func hostName(h *Host) string {
-	if h == nil {
-		return "?"
-	}
-	return h.name
+	return strings.TrimPrefix(c.Names[i]+" "+address, " ")
 }
 
 func protocolName(p wire.Protocol) string {

@@ -117,6 +117,9 @@ func (n *Network) Settle() { n.loop.Settle() }
 // Seed is what decides all that is drawn.
 func (n *Network) Seed() uint64 { return n.seed }
 
+// Loop is the order of events of the network: that of ports which Host.Attach takes.
+func (n *Network) Loop() *event.Loop { return n.loop }
+
 // Now is how long the network has been there.
 func (n *Network) Now() time.Duration { return time.Since(n.begun) }
 

@@ -28,6 +28,16 @@ func (n *Network) Report() string {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%v\t%v\n", h.name, protocol(s), state(s), s.RecvQ, s.SendQ, s.Local, s.Remote)
 		}
 	}
+	for _, h := range hosts {
+		if h.config.NAT == nil || len(h.plugs) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "NAT\tNETWORK\tINSIDE\tOUTSIDE\tPEERS\tLEFT\n")
+		list, _ := h.Stack().Mappings(interfaceName(0))
+		for _, m := range list {
+			fmt.Fprintf(w, "%s\t%v\t%v\t%v\t%v\t%v\n", h.name, m.Proto, m.Inside, m.Outside, m.Peers, m.Left)
+		}
+	}
 	fmt.Fprintf(w, "LINK\tFROM\tSENT\tARRIVED\tQUEUED\tON ITS WAY\tLOST\n")
 	for _, l := range links {
 		for _, from := range []Node{l.a, l.b} {
@@ -76,7 +86,7 @@ func state(s sock.SocketInfo) string {
 // lost is the packets that did not arrive, by cause.
 func lost(s link.Stats) string {
 	var causes []string
-	for _, f := range []link.Fate{link.Lost, link.BurstLost, link.Overflowed, link.Partitioned} {
+	for _, f := range lossFates {
 		if k := s.Packets[f]; k > 0 {
 			causes = append(causes, fmt.Sprintf("%d %v", k, f))
 		}

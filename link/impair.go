@@ -44,6 +44,7 @@ func (f Fate) String() string {
 // InFlight.
 type Stats struct {
 	Packets     [NumFates]uint64 // by fate: s.Packets[link.Lost]
+	Bytes       [NumFates]uint64 // that these packets had, with their headers
 	Queued      int              // packets in the queue now
 	QueuedBytes int
 	InFlight    int // packets behind the queue, on their way

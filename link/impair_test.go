@@ -80,8 +80,12 @@ func TestWithoutFaultsPacketsPassUnchanged(t *testing.T) {
 	if len(got) != 11 || got[0].gso != 1000 {
 		t.Fatalf("%d packets arrived", len(got))
 	}
-	if c := counts(i.port.Stats(link.Out)); c != "sent 30, delivered 30" {
+	s := i.port.Stats(link.Out)
+	if c := counts(s); c != "sent 30, delivered 30" {
 		t.Error(c)
+	}
+	if want := uint64(20*(40+1000) + 10*1000); s.Bytes[link.Sent] != want || s.Bytes[link.Delivered] != want {
+		t.Errorf("%d bytes were sent and %d delivered, not %d: a large packet counts as its segments", s.Bytes[link.Sent], s.Bytes[link.Delivered], want)
 	}
 }
 
@@ -394,6 +398,11 @@ func TestEachSegmentOfALargePacketHasItsOwnFate(t *testing.T) {
 	s := i.port.Stats(link.Out)
 	if lost := s.Packets[link.Lost]; s.Packets[link.Sent] != 1000 || lost < 430 || lost > 570 || int(lost) != 1000-len(i.got.arrivals()) {
 		t.Error(counts(s))
+	}
+	for f, n := range s.Packets {
+		if s.Bytes[f] != n*(40+1000) {
+			t.Errorf("%d packets were %v, with %d bytes", n, link.Fate(f), s.Bytes[f])
+		}
 	}
 	for _, a := range i.got.arrivals() {
 		if a.gso != 0 || len(parse(t, a.data, spec{}).payload) != 1000 {

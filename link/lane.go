@@ -241,7 +241,9 @@ func (l *lane) drop(now event.Time, f Fate, p *packet.Packet) {
 }
 
 func (l *lane) note(now event.Time, f Fate, p *packet.Packet) {
-	l.stats.Packets[f] += segments(p)
+	n := segments(p)
+	l.stats.Packets[f] += n
+	l.stats.Bytes[f] += uint64(p.Len()) + (n-1)*uint64(len(p.Header()))
 	if l.observe != nil {
 		l.observe(now, l.direction, f, p)
 	}

@@ -15,11 +15,13 @@ import (
 
 // TUNOptions are the properties of a TUN device.
 type TUNOptions struct {
-	Name string // of the device, made if there is none; %d in it is a free number; "": tun%d
-	MTU  int    // set on the device; 0: as it is, 1500 if it is new
+	Name     string  // of the device, made if there is none; %d in it is a free number; "": tun%d, or tap%d
+	MTU      int     // set on the device; 0: as it is, 1500 if it is new
+	Ethernet bool    // the device is of layer 2, a TAP device
+	Hardware [6]byte // this end's address, if Ethernet; zero: 02:00:00:00:00:01
 }
 
-// A TUN is a link to the machine's own kernel, through a device of layer 3. Segments and
+// A TUN is a link to the machine's own kernel, through a TUN or TAP device. Segments and
 // checksums are left to the other side in both directions, as far as the kernel
 // can. One goroutine reads from it.
 type TUN struct {
@@ -54,7 +56,10 @@ const (
 // it if there is none of that name. It needs CAP_NET_ADMIN, unless the device is the
 // caller's. Addresses, and whether the device is up, are the administrator's.
 func OpenTUN(loop *event.Loop, o TUNOptions) (*TUN, error) {
-	if o.Name == "" {
+	switch {
+	case o.Name == "" && o.Ethernet:
+		o.Name = "tap%d"
+	case o.Name == "":
 		o.Name = "tun%d"
 	}
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -69,7 +74,7 @@ func OpenTUN(loop *event.Loop, o TUNOptions) (*TUN, error) {
 	return t.start(loop, fd)
 }
 
-// AdoptTUN makes a link of a TUN device that somebody else has opened, perhaps in another network
+// AdoptTUN makes a link of a TUN or TAP device that somebody else has opened, perhaps in another network
 // namespace: with IFF_NO_PI and IFF_VNET_HDR, and the MTU that is told. The descriptor is the link's
 // from here on, also if there is an error, and made non-blocking.
 func AdoptTUN(loop *event.Loop, fd, mtu int) (*TUN, error) {
@@ -89,15 +94,28 @@ func (t *TUN) adopt(fd, mtu int) error {
 	if err != nil {
 		return fmt.Errorf("link: TUNGETIFF: descriptor %d is of no TUN device: %w", fd, err)
 	}
-	const want, of = unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR, unix.IFF_TUN | unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR
-	if got := req.Uint16(); got&of != want {
-		return fmt.Errorf("link: the device %s was opened with flags %#x: want IFF_TUN, IFF_NO_PI and IFF_VNET_HDR", req.Name(), got)
+	const want = unix.IFF_NO_PI | unix.IFF_VNET_HDR
+	got := req.Uint16()
+	if got&want != want {
+		return fmt.Errorf("link: the device %s was opened with flags %#x: want IFF_NO_PI and IFF_VNET_HDR", req.Name(), got)
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return fmt.Errorf("link: TUN device %s: %w", req.Name(), err)
 	}
 	t.name = req.Name()
+	t.layer(got&unix.IFF_TAP != 0, [6]byte{})
 	return t.offloads(fd, mtu)
+}
+
+// layer notes of which layer the device is, and this end's address if it has one.
+func (t *TUN) layer(ethernet bool, hardware [6]byte) {
+	if !ethernet {
+		return
+	}
+	if hardware == [6]byte{} {
+		hardware = localAddress(1)
+	}
+	t.props.Ethernet, t.props.Hardware = true, hardware
 }
 
 // start begins to read from a device.
@@ -123,11 +141,16 @@ func (t *TUN) configure(fd int, o TUNOptions) error {
 	if err != nil {
 		return fmt.Errorf("link: %q is no name for a TUN device: it has 1 to %d bytes", o.Name, unix.IFNAMSIZ-1)
 	}
-	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+	kind := uint16(unix.IFF_TUN)
+	if o.Ethernet {
+		kind = unix.IFF_TAP
+	}
+	req.SetUint16(kind | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		return fmt.Errorf("link: TUNSETIFF %s: %w", o.Name, err)
 	}
 	t.name = req.Name()
+	t.layer(o.Ethernet, o.Hardware)
 	mtu, err := deviceMTU(t.name, o.MTU)
 	if err != nil {
 		return err
@@ -146,7 +169,7 @@ func (t *TUN) offloads(fd, mtu int) error {
 			return fmt.Errorf("link: TUNSETOFFLOAD %s: %w", t.name, err)
 		}
 	}
-	t.props = Properties{MTU: mtu, MaxGSO: MaxGSO, Checksum: ChecksumByLink}
+	t.props.MTU, t.props.MaxGSO, t.props.Checksum = mtu, MaxGSO, ChecksumByLink
 	return nil
 }
 
@@ -237,7 +260,7 @@ func (t *TUN) write(p *packet.Packet) {
 		return
 	}
 	var space [maxSegments]*packet.Packet
-	for _, p := range Segment(space[:0], p, false) {
+	for _, p := range Segment(space[:0], p, t.props.Ethernet) {
 		hdr, _ := t.offload(p)
 		t.writePacket(hdr, p)
 	}
@@ -253,11 +276,11 @@ func (t *TUN) offload(p *packet.Packet) (hdr wire.VirtioNet, ok bool) {
 	case p.GSO.Size == 0 && p.Sum == packet.SumUnknown:
 		return hdr, true
 	}
-	l := locate(p, false)
+	l := locate(p, t.props.Ethernet)
 	h := p.Header()
 	tcp, udp := l.sum != 0 && l.protocol == wire.IPPROTO_TCP, l.sum != 0 && l.protocol == wire.IPPROTO_UDP
 	if !tcp && !udp {
-		FillChecksum(p, false)
+		FillChecksum(p, t.props.Ethernet)
 		return hdr, p.GSO.Size == 0
 	}
 	be.PutUint16(h[l.sum:], pseudoSum(h, l, p.Len()-l.transport).Fold())
@@ -357,7 +380,7 @@ func (t *TUN) take(header []byte, n int) {
 		s = t.block.Slice(0, n)
 		t.block = packet.New(packet.MaxPooled)
 	}
-	p := FromWire(s, false)
+	p := FromWire(s, t.props.Ethernet)
 	switch {
 	case hdr.NeedsChecksum():
 		p.Sum = packet.SumPartial

@@ -15,12 +15,17 @@ type Packet struct {
 	Sum     Sum
 	// Via is the interface, by its index, that the sender of a packet to its own host asked for; 0: none.
 	Via int32
+	// Told is told when the packet is handed to a link; nil: nobody wants to know.
+	Told Told
 
 	network  int // where the network header begins, after Network
 	from, to int // the headers are head[from:to]
 	head     [Headroom]byte
 	slices   [4]Slice // for Payload
 }
+
+// A Told learns that a packet is handed to a link. It may read the packet, and keeps nothing of it.
+type Told interface{ Leaves(p *Packet) }
 
 // Sum is what is known of the transport's checksum.
 type Sum uint8
@@ -47,7 +52,7 @@ func NewPacket() *Packet {
 	p := packets.Get().(*Packet)
 	p.network, p.from, p.to = Headroom, Headroom, Headroom
 	p.Payload = p.slices[:0]
-	p.GSO, p.Sum, p.Via = GSO{}, SumPartial, 0
+	p.GSO, p.Sum, p.Via, p.Told = GSO{}, SumPartial, 0, nil
 	return p
 }
 

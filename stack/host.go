@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
@@ -190,7 +189,7 @@ func (e engine) InterfaceIndex(name string) (int, error) {
 	defer e.h.sock.Unlock()
 	i := e.h.inet.IfaceByName(name)
 	if i == nil {
-		return 0, fmt.Errorf("stack: host %s has no interface %q", e.h.name, name)
+		return 0, noInterface(e.h.name, name)
 	}
 	return i.Index, nil
 }

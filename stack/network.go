@@ -1,10 +1,12 @@
 package stack
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
+	"strconv"
 
 	"sockeye/link"
+	"sockeye/nat"
 	"sockeye/stack/inet"
 	"sockeye/stack/sock"
 	"sockeye/wire"
@@ -19,6 +21,10 @@ type Interface struct {
 	// TProxy, if not 0, is the port of sockets with IP_TRANSPARENT that take what comes in for other hosts:
 	// see inet.Iface.
 	TProxy uint16
+	// NAT, if not nil, makes the host a translator between what is at the other interfaces and what is at
+	// this one, the outside: IPv4 packets that it forwards out of it get one of its addresses there. IPv6 is forwarded as it
+	// is.
+	NAT *nat.Config
 }
 
 // A Route says where packets for a network go: to a gateway, or with none straight to
@@ -38,6 +44,11 @@ func (h *Host) attach(c Config) {
 		iface.TProxy = i.TProxy
 		for _, a := range i.Addrs {
 			iface.AddAddr(wire.AddrFromNetip(a.Addr()), a.Bits())
+		}
+		if i.NAT != nil {
+			if err := iface.SetNAT(*i.NAT); err != nil {
+				panic(err)
+			}
 		}
 	}
 	for _, r := range c.Routes {
@@ -65,7 +76,7 @@ func (h *Host) addRoute(r Route) error {
 		add.Iface = h.inet.Towards(add.Gateway)
 	}
 	if add.Iface == nil {
-		return fmt.Errorf("stack: route to %v by way of %v: host %s has no interface that leads there", r.Dst, r.Gateway, h.name)
+		return errors.New("stack: route to " + r.Dst.String() + " by way of " + r.Gateway.String() + ": host " + h.name + " has no interface that leads there")
 	}
 	h.inet.AddRoute(add)
 	return nil
@@ -89,19 +100,21 @@ func (h *Host) change(name string, f func(*inet.Iface)) error {
 	defer h.sock.Leave()
 	i := h.inet.IfaceByName(name)
 	if i == nil {
-		return fmt.Errorf("stack: host %s has no interface %q", h.name, name)
+		return noInterface(h.name, name)
 	}
 	f(i)
 	return nil
+}
+
+func noInterface(host, name string) error {
+	return errors.New("stack: host " + host + " has no interface " + strconv.Quote(name))
 }
 
 // Counters are the counters of the Internet layer (netstat -s).
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	c := h.inet.Counters.Clone()
-	c.TCP = h.inet.TCPCounters()
-	return c
+	return h.inet.Snapshot()
 }
 
 // A Neighbour is a host on an Ethernet, as ip-neighbour(8) shows it.

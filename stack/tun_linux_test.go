@@ -56,7 +56,12 @@ func attempt(t testing.TB, format string, args ...any) (string, error) {
 // device is a new TUN device that is up, with addresses of the kernel's. It ends with the test.
 func device(t testing.TB, loop *event.Loop, mtu int, addrs ...string) *link.TUN {
 	t.Helper()
-	dev, err := link.OpenTUN(loop, link.TUNOptions{MTU: mtu})
+	return deviceWith(t, loop, link.TUNOptions{MTU: mtu}, addrs...)
+}
+
+func deviceWith(t testing.TB, loop *event.Loop, o link.TUNOptions, addrs ...string) *link.TUN {
+	t.Helper()
+	dev, err := link.OpenTUN(loop, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +90,16 @@ func neighbourhood(t testing.TB) *stack.Host { return neighbour(t, func(*inet.Sy
 // the device.
 func neighbour(t testing.TB, set func(*inet.Sysctl), wrap func(*event.Loop, link.Port) link.Port) *stack.Host {
 	t.Helper()
+	return neighbourAt(t, link.TUNOptions{}, set, wrap)
+}
+
+// neighbourAt is neighbour behind a device of one kind.
+func neighbourAt(t testing.TB, o link.TUNOptions, set func(*inet.Sysctl), wrap func(*event.Loop, link.Port) link.Port) *stack.Host {
+	t.Helper()
 	namespace(t)
 	loop := leak.Loop(t)
 	t.Cleanup(loop.Close)
-	dev := device(t, loop, 0, "10.9.0.1/24", "fd09::1/64")
+	dev := deviceWith(t, loop, o, "10.9.0.1/24", "fd09::1/64")
 	ip := inet.DefaultSysctl()
 	set(&ip)
 	h := stack.NewHost(stack.Config{Loop: loop, Privileged: true, Seed: 1, Inet: &ip,
@@ -132,7 +143,10 @@ func (s side) connected(t testing.TB) (client, server net.Conn) {
 
 // everySide runs f with each side as the server, and each version of IP.
 func everySide(t *testing.T, f func(t *testing.T, s side)) {
-	h := neighbourhood(t)
+	everySideOf(t, neighbourhood(t), f)
+}
+
+func everySideOf(t *testing.T, h *stack.Host, f func(t *testing.T, s side)) {
 	for _, v6 := range []bool{false, true} {
 		for _, s := range sides(h, v6) {
 			f(t, s) // on this thread
@@ -142,27 +156,39 @@ func everySide(t *testing.T, f func(t *testing.T, s side)) {
 
 func TestTheKernelAndAGoHostExchangeStreams(t *testing.T) {
 	leak.Check(t)
-	everySide(t, func(t *testing.T, s side) {
-		client, server := s.connected(t)
-		data := noise(16 << 20)
-		var wg sync.WaitGroup
-		for _, c := range []net.Conn{client, server} {
-			wg.Go(func() {
-				if _, err := c.Write(data); err != nil {
-					t.Errorf("%s: %v", s.name, err)
-				}
-				c.(interface{ CloseWrite() error }).CloseWrite()
-			})
-			wg.Go(func() {
-				if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, data) {
-					t.Errorf("%s, %s: received %d bytes of %d, equal %v: %v", s.name, s.ip, len(got), len(data), bytes.Equal(got, data), err)
-				}
-			})
-		}
-		wg.Wait()
-		client.Close()
-		server.Close()
-	})
+	everySide(t, exchangeStreams)
+}
+
+func TestTheKernelAndAGoHostAreOnOneEthernet(t *testing.T) {
+	leak.Check(t)
+	h := neighbourAt(t, link.TUNOptions{Ethernet: true}, func(*inet.Sysctl) {}, plain)
+	everySideOf(t, h, exchangeStreams)
+	want := "10.9.0.2 lladdr 02:00:00:00:00:01"
+	if got := run(t, "ip neigh show dev tap0"); !strings.Contains(got, want) {
+		t.Errorf("the kernel's neighbours are %q, want %q among them", got, want)
+	}
+}
+
+func exchangeStreams(t *testing.T, s side) {
+	client, server := s.connected(t)
+	data := noise(16 << 20)
+	var wg sync.WaitGroup
+	for _, c := range []net.Conn{client, server} {
+		wg.Go(func() {
+			if _, err := c.Write(data); err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
+			c.(interface{ CloseWrite() error }).CloseWrite()
+		})
+		wg.Go(func() {
+			if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%s, %s: received %d bytes of %d, equal %v: %v", s.name, s.ip, len(got), len(data), bytes.Equal(got, data), err)
+			}
+		})
+	}
+	wg.Wait()
+	client.Close()
+	server.Close()
 }
 
 func TestTheKernelAndAGoHostAgreeOnTheEnd(t *testing.T) {

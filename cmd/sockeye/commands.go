@@ -11,6 +11,9 @@ func (a *app) commands() []*cobra.Command {
 		a.pingCommand(),
 		a.relayCommand(),
 		a.runCommand(),
+		a.chatCommand(),
+		a.upCommand(),
+		a.faultCommand(),
 		a.optionsCommand(),
 		a.familiesCommand(),
 	}

@@ -23,17 +23,30 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, connected, accepted, heard, closed, failed, error
+	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error, log
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
+	Name     string `json:"name,omitempty"`     // of a member of a chat
+	Pin      string `json:"pin,omitempty"`      // of a certificate
 	Target   string `json:"target,omitempty"`   // of a relay
 	Received *int64 `json:"received,omitempty"` // bytes, from the peer
 	Sent     *int64 `json:"sent,omitempty"`
 	Error    string `json:"error,omitempty"`
+	Text     string `json:"text,omitempty"` // of a lab's log
 }
 
 func (e event) String() string {
+	who := e.Peer
+	if e.Name != "" {
+		who = e.Name + " at " + e.Peer
+	}
 	switch e.Event {
+	case "log":
+		return e.Text
+	case "certificate":
+		return "made a certificate; join with --pin " + e.Pin
+	case "cluster":
+		return "the servers of the cluster reach this one at " + e.Address
 	case "listening":
 		return "listening on " + e.Address
 	case "connected":
@@ -42,11 +55,11 @@ func (e event) String() string {
 		if e.Target != "" {
 			return e.Peer + " connected to " + e.Target
 		}
-		return e.Peer + " connected"
+		return who + " connected"
 	case "heard":
 		return e.Peer + " wrote"
 	case "closed":
-		s := e.Peer + " closed"
+		s := who + " closed"
 		if e.Received != nil {
 			s += fmt.Sprintf(": %d bytes received", *e.Received)
 		}

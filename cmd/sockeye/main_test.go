@@ -53,7 +53,10 @@ func tool(t *testing.T, name string, args ...string) *process {
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	// Under the race detector a process lingers for a second without this.
-	cmd.Env = append(os.Environ(), asCommand+"=1", "GORACE=atexit_sleep_ms=0")
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, asCommand+"=1", "GORACE=atexit_sleep_ms=0")
 	p := &process{t: t, cmd: cmd, out: newStream(), err: newStream()}
 	if cmd.Stdin == nil {
 		in, err := cmd.StdinPipe()

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sockeye"
+	"sockeye/cmd/sockeye/labjoin"
 	"sockeye/gateway"
 	"sockeye/link"
 )
@@ -29,10 +30,12 @@ type runner struct {
 	profile       string
 	mtu           int
 	capture       string
+	ladder        string
 	publish       []string
 	allow, deny   []string
 	hostLoopback  bool
 	dns           []string
+	join          string
 }
 
 const runExitStatus = `  that of the program; it ends by the same signal as the program did
@@ -52,7 +55,9 @@ func (a *app) runCommand() *cobra.Command {
   sockeye run --publish 8080:80 -- nginx -g 'daemon off;'
   sockeye run --allow example.org:443 -- ./installer   # nothing else is reachable
   sockeye run --capture out.pcapng -- ./program        # for Wireshark
-  sockeye run --host-loopback -- curl http://198.18.0.3:8080`,
+  sockeye run --loss 5% --ladder - -- curl http://example.org   # packet by packet
+  sockeye run --host-loopback -- curl http://198.18.0.3:8080
+  sockeye run --join demo/alice -- curl http://bob     # on a lab that sockeye up runs`,
 		Long: `The program is unmodified, a static binary too. It gets a network namespace with one
 interface, of which the other end is a gateway in pure Go: that carries TCP, UDP and ping
 of IPv4 and IPv6 out through this machine's own sockets. So the program reaches what you
@@ -66,15 +71,18 @@ The program's address is 198.18.0.2; 198.18.0.1, the gateway, answers for names 
 machine's nameservers do. This machine's loopback is out of reach, unless --host-loopback
 makes it the address 198.18.0.3. A RULE is HOST, ADDRESS or NETWORK, with :PORT or
 :FIRST-LAST behind it if need be, or :PORT alone; what is denied meets "no route to host".
-What listens inside is published at this machine's 127.0.0.1, or another ADDR.`,
+What listens inside is published at this machine's 127.0.0.1, or another ADDR.
+
+With --join the program is a host of a lab instead: it has that host's addresses, routes
+and links, and the names of the lab.`,
 		Args:        runArguments,
 		Annotations: map[string]string{"exit": runExitStatus},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := r.network(cmd)
+			path, err := program(args[0])
 			if err != nil {
 				return err
 			}
-			path, err := program(args[0])
+			n, err := r.network(cmd)
 			if err != nil {
 				return err
 			}
@@ -90,10 +98,12 @@ What listens inside is published at this machine's 127.0.0.1, or another ADDR.`,
 	flags.StringVar(&r.profile, "profile", "", "behave as a kind of access does, as 3g")
 	flags.IntVar(&r.mtu, "mtu", 0, "bytes of a packet (default 65520, and with faults 1500)")
 	flags.StringVar(&r.capture, "capture", "", "write the program's packets to this file (pcapng)")
+	flags.StringVar(&r.ladder, "ladder", "", "at the end, draw who sent what when, and what was lost, to this file; -: standard error")
 	flags.StringArrayVar(&r.publish, "publish", nil, "[ADDR:]PORT[:INSIDE][/udp]: lead a port of this machine to the program's")
 	flags.StringArrayVar(&r.allow, "allow", nil, "RULE: let the program reach this, and nothing else that is not allowed")
 	flags.StringArrayVar(&r.deny, "deny", nil, "RULE: do not let the program reach this")
 	flags.BoolVar(&r.hostLoopback, "host-loopback", false, "let 198.18.0.3 and fd00:5eaf::3 be this machine's loopback")
+	flags.StringVar(&r.join, "join", "", "LAB/HOST: be a host of a lab that is up")
 	flags.StringArrayVar(&r.dns, "dns", nil, "ask this nameserver, instead of those in /etc/resolv.conf")
 	return cmd
 }
@@ -131,6 +141,7 @@ const (
 // The network of the program. 198.18.0.0/15 is for tests of networks (RFC 2544), and the other a prefix of
 // RFC 4193: what a machine talks to is in neither.
 var (
+	everything    = prefixes("0.0.0.0/0", "::/0")
 	insideAddrs   = prefixes("198.18.0.2/29", "fd00:5eaf::2/64")
 	gatewayAddrs  = prefixes("198.18.0.1/29", "fd00:5eaf::1/64")
 	loopbackAlias = map[netip.Addr]netip.Addr{
@@ -148,10 +159,10 @@ func prefixes(words ...string) (list []netip.Prefix) {
 
 // network is what the flags ask for.
 func (r *runner) network(cmd *cobra.Command) (*network, error) {
-	n := &network{a: r.a, capture: r.capture, plan: plan{Device: "sockeye0", Addrs: insideAddrs}}
-	for _, g := range gatewayAddrs {
-		n.plan.Gateways = append(n.plan.Gateways, g.Addr())
+	if cmd.Flags().Changed("join") {
+		return r.joined(cmd.Context(), cmd.Flags())
 	}
+	n := &network{a: r.a, capture: r.capture, ladder: r.ladder}
 	n.config = gateway.Config{Outside: r.a.host, Addrs: gatewayAddrs}
 	if r.hostLoopback {
 		n.config.Aliases = loopbackAlias
@@ -160,17 +171,22 @@ func (r *runner) network(cmd *cobra.Command) (*network, error) {
 	if n.down, n.up, err = r.faults(cmd.Flags().Changed); err != nil {
 		return nil, err
 	}
-	faulty := n.down != link.Faults{} || n.up != link.Faults{}
-	if n.plan.MTU = r.mtu; r.mtu == 0 {
-		n.plan.MTU = 65520 // a packet of IPv4 holds no more, and a round number of cache lines no less
-		if faulty {
-			n.plan.MTU = link.EthernetMTU // a rate in packets of 64 KB comes in jerks
-		}
+	mtu := r.mtu
+	switch {
+	case mtu != 0:
+	case n.down != link.Faults{} || n.up != link.Faults{}:
+		mtu = link.EthernetMTU // a rate in packets of 64 KB comes in jerks
+	default:
+		mtu = 65520 // a packet of IPv4 holds no more, and a round number of cache lines no less
 	}
 	if err := refuse(
-		conflict{n.plan.MTU < 1280 || n.plan.MTU > 65535, "--mtu is from 1280, which IPv6 needs, to 65535"},
+		conflict{mtu < 1280 || mtu > 65535, "--mtu is from 1280, which IPv6 needs, to 65535"},
 	); err != nil {
 		return nil, err
+	}
+	n.plan.Interfaces = []labjoin.Interface{{Name: "sockeye0", MTU: mtu, Addrs: insideAddrs}}
+	for i, g := range gatewayAddrs {
+		n.plan.Routes = append(n.plan.Routes, labjoin.Route{Dst: everything[i], Gateway: g.Addr()})
 	}
 	if n.config.Policy.Allow, err = rules("--allow", r.allow); err != nil {
 		return nil, err

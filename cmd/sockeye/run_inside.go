@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"sockeye/cmd/sockeye/labjoin"
 )
 
 // insideName is what this program is called (argv[0]) when it is about to become the program of sockeye
@@ -20,16 +22,14 @@ const insideName = "sockeye-inside"
 
 // A plan is what the network of the program looks like.
 type plan struct {
-	Path     string // of the program
-	Device   string
-	MTU      int
-	Addrs    []netip.Prefix
-	Gateways []netip.Addr
-	Resolv   string // /etc/resolv.conf; "": the machine's
+	Path string // of the program
+	labjoin.Place
+	Resolv string // /etc/resolv.conf; "": the machine's
+	Hosts  string // /etc/hosts; "": the machine's
 }
 
 // setupSocket is the descriptor by which both sides talk until the program runs: a socket of
-// SOCK_SEQPACKET. From inside comes the TUN device's descriptor, or the text of an error; then, from outside,
+// SOCK_SEQPACKET. From inside come the devices' descriptors, or the text of an error; then, from outside,
 // one byte. It is closed when the program has begun.
 const setupSocket = 3
 
@@ -52,17 +52,19 @@ func becomeProgram(args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &p); err != nil {
 		return err
 	}
-	tun, err := p.network()
+	devices, err := p.network()
 	if err != nil {
 		return err
 	}
 	if err := p.names(); err != nil {
 		return err
 	}
-	if err := unix.Sendmsg(setupSocket, []byte{0}, unix.UnixRights(tun), nil, 0); err != nil {
+	if err := unix.Sendmsg(setupSocket, []byte{0}, unix.UnixRights(devices...), nil, 0); err != nil {
 		return err
 	}
-	unix.Close(tun)
+	for _, fd := range devices {
+		unix.Close(fd)
+	}
 	var ready [1]byte
 	if n, _, err := unix.Recvfrom(setupSocket, ready[:], 0); n != 1 {
 		return fmt.Errorf("the gateway did not come up: %w", err)
@@ -90,57 +92,89 @@ type notStarted struct {
 
 func (e notStarted) Error() string { return e.path + ": " + e.err.Error() }
 
-// network makes the TUN device, with addresses and routes, and turns the loopback on.
-func (p *plan) network() (tun int, err error) {
-	if tun, err = openDevice(p.Device); err != nil {
-		return 0, err
-	}
+// network makes the devices, with addresses and routes, and turns the loopback on.
+func (p *plan) network() (devices []int, err error) {
 	n, err := openNetlink(0)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer n.close()
+	loopback, err := net.InterfaceByName("lo")
+	if err != nil {
+		return nil, err
+	}
+	if err := n.up(loopback); err != nil {
+		return nil, err
+	}
+	_, noIPv6 := os.Stat("/proc/net/if_inet6")
+	for _, i := range p.Interfaces {
+		fd, err := n.device(i, noIPv6 == nil)
+		if err != nil {
+			return nil, err
+		}
+		devices = append(devices, fd)
+	}
+	for _, r := range p.Routes {
+		if r.Dst.Addr().Is6() && noIPv6 != nil {
+			continue
+		}
+		if err := n.route(r.Dst, r.Gateway); err != nil {
+			return nil, err
+		}
+	}
+	p.settings()
+	return devices, nil
+}
+
+// settings allow the program what it may do on a network of its own. Where /proc/sys can't be written to, it does without.
+func (p *plan) settings() {
+	os.WriteFile("/proc/sys/net/ipv4/ping_group_range", fmt.Appendf(nil, "%d %d", os.Getgid(), os.Getgid()), 0)
+	os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
+	if p.Forward {
+		os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0)
+		os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0)
+	}
+}
+
+// device makes a device that is up, and has its addresses.
+func (n netlink) device(i labjoin.Interface, ipv6 bool) (fd int, err error) {
+	if fd, err = openDevice(i.Name, i.Ethernet); err != nil {
+		return 0, err
+	}
 	changes, err := openNetlink(unix.RTMGRP_IPV6_ROUTE)
 	if err != nil {
 		return 0, err
 	}
 	defer changes.close()
-	device, err := net.InterfaceByName(p.Device)
+	device, err := net.InterfaceByName(i.Name)
 	if err != nil {
 		return 0, err
 	}
-	loopback, err := net.InterfaceByName("lo")
-	if err != nil {
+	if i.Ethernet {
+		if err := n.hardware(device, i.Hardware); err != nil {
+			return 0, err
+		}
+	}
+	if err := errors.Join(setMTU(i.Name, i.MTU), n.up(device)); err != nil {
 		return 0, err
 	}
-	if err := errors.Join(n.up(loopback), setMTU(p.Device, p.MTU), n.up(device)); err != nil {
-		return 0, err
-	}
-	_, noIPv6 := os.Stat("/proc/net/if_inet6")
-	for i, a := range p.Addrs {
-		if a.Addr().Is6() && noIPv6 != nil {
+	for _, a := range i.Addrs {
+		if a.Addr().Is6() && !ipv6 {
 			continue
 		}
 		err := n.address(device, a)
 		if err == nil && a.Addr().Is6() {
 			err = changes.awaitAddress(a.Addr())
 		}
-		if err == nil {
-			err = n.defaultRoute(device, p.Gateways[i])
-		}
 		if err != nil {
 			return 0, err
 		}
 	}
-	// What a program may do on a network of its own, it may do here; where /proc/sys can't be written to, it
-	// does without.
-	os.WriteFile("/proc/sys/net/ipv4/ping_group_range", fmt.Appendf(nil, "%d %d", os.Getgid(), os.Getgid()), 0)
-	os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
-	return tun, nil
+	return fd, nil
 }
 
-// openDevice makes a TUN device, as link.AdoptTUN wants it.
-func openDevice(name string) (int, error) {
+// openDevice makes a TUN or TAP device, as link.AdoptTUN wants it.
+func openDevice(name string, ethernet bool) (int, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
@@ -152,7 +186,11 @@ func openDevice(name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+	kind := uint16(unix.IFF_TUN)
+	if ethernet {
+		kind = unix.IFF_TAP
+	}
+	req.SetUint16(kind | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
 		return 0, fmt.Errorf("TUNSETIFF %s: %w", name, err)
 	}
@@ -176,25 +214,33 @@ func setMTU(device string, mtu int) error {
 	return nil
 }
 
-// names puts another file in the place of /etc/resolv.conf, in this mount namespace alone.
+// names puts other files in the place of /etc/resolv.conf and /etc/hosts, in this mount namespace alone.
 func (p *plan) names() error {
-	if p.Resolv == "" {
+	if p.Resolv == "" && p.Hosts == "" {
 		return nil
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mount /: %w", err)
 	}
-	f, err := os.CreateTemp("", "resolv.conf")
+	return errors.Join(replaceFile("/etc/resolv.conf", p.Resolv), replaceFile("/etc/hosts", p.Hosts))
+}
+
+// replaceFile gives a file, if there is one, another text; "": its own.
+func replaceFile(name, text string) error {
+	if text == "" {
+		return nil
+	}
+	f, err := os.CreateTemp("", filepath.Base(name))
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // what is mounted stays
-	_, err = f.WriteString(p.Resolv)
+	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}
-	if err := unix.Mount(f.Name(), "/etc/resolv.conf", "", unix.MS_BIND, ""); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("mount /etc/resolv.conf: %w", err)
+	if err := unix.Mount(f.Name(), name, "", unix.MS_BIND, ""); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("mount %s: %w", name, err)
 	}
 	return nil
 }

@@ -72,10 +72,6 @@ func attribute(typ uint16, value []byte) []byte {
 	return append(b, make([]byte, (4-len(b)%4)%4)...)
 }
 
-func attribute32(typ uint16, v uint32) []byte {
-	return attribute(typ, binary.NativeEndian.AppendUint32(nil, v))
-}
-
 // up turns an interface on.
 func (n netlink) up(device *net.Interface) error {
 	return n.request(unix.RTM_NEWLINK, 0, unix.IfInfomsg{Index: int32(device.Index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
@@ -136,13 +132,26 @@ func (n netlink) awaitAddress(ip netip.Addr) error {
 	}
 }
 
-// defaultRoute leads everything of the gateway's family to it.
-func (n netlink) defaultRoute(device *net.Interface, gateway netip.Addr) error {
-	err := n.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, unix.RtMsg{
-		Family: family(gateway), Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_BOOT, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
-	}, attribute(unix.RTA_GATEWAY, gateway.AsSlice()), attribute32(unix.RTA_OIF, uint32(device.Index)))
+// hardware gives an interface that is not up an address.
+func (n netlink) hardware(device *net.Interface, address []byte) error {
+	err := n.request(unix.RTM_NEWLINK, 0, unix.IfInfomsg{Index: int32(device.Index)}, attribute(unix.IFLA_ADDRESS, address))
 	if err != nil {
-		return fmt.Errorf("the route by %v: %w", gateway, err)
+		return fmt.Errorf("the hardware address %v: %w", net.HardwareAddr(address), err)
+	}
+	return nil
+}
+
+// route leads to a network by way of a gateway.
+func (n netlink) route(dst netip.Prefix, gateway netip.Addr) error {
+	attributes := [][]byte{attribute(unix.RTA_GATEWAY, gateway.AsSlice())}
+	if dst.Bits() > 0 {
+		attributes = append(attributes, attribute(unix.RTA_DST, dst.Addr().AsSlice()))
+	}
+	err := n.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, unix.RtMsg{
+		Family: family(gateway), Dst_len: uint8(dst.Bits()), Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_BOOT, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_UNICAST,
+	}, attributes...)
+	if err != nil {
+		return fmt.Errorf("the route to %v by %v: %w", dst, gateway, err)
 	}
 	return nil
 }

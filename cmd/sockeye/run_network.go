@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"sockeye"
 	timing "sockeye/event"
 	"sockeye/gateway"
+	"sockeye/lab"
 	"sockeye/link"
 )
 
@@ -21,19 +24,31 @@ type network struct {
 	config    gateway.Config
 	down, up  link.Faults
 	capture   string
+	ladder    string
 	published []publication
+	member    *member // of a lab, in place of all this; nil: none
 
 	loop    *timing.Loop
 	gateway *gateway.Gateway
 	file    *os.File // of the capture
 	writer  *bufio.Writer
 	packets *link.Pcapng
+	said    *lab.Recorder // for the ladder
 }
 
-// open brings up the gateway at the other end of the device.
+// begin brings up what is at the other end of the devices, which it takes over.
+func (n *network) begin(devices []int) error {
+	if n.member == nil {
+		return n.open(devices[0])
+	}
+	defer closeAll(devices)
+	return n.member.begin(devices, n.a)
+}
+
+// open brings up the gateway.
 func (n *network) open(tun int) error {
 	n.loop = timing.New()
-	device, err := link.AdoptTUN(n.loop, tun, n.plan.MTU)
+	device, err := link.AdoptTUN(n.loop, tun, n.plan.Interfaces[0].MTU)
 	if err != nil {
 		return err
 	}
@@ -45,10 +60,15 @@ func (n *network) open(tun int) error {
 		}
 		n.writer = bufio.NewWriterSize(n.file, 1<<20)
 		n.packets = link.NewPcapng(n.writer, time.Now())
-		port = link.Capture(n.loop, port, n.packets, link.CaptureOptions{Name: n.plan.Device})
+		port = link.Capture(n.loop, port, n.packets, link.CaptureOptions{Name: n.plan.Interfaces[0].Name})
 	}
-	if none := (link.Faults{}); n.down != none || n.up != none {
-		faulty, err := link.Impair(n.loop, port, link.Impairment{Out: n.down, In: n.up, Seed: uint64(time.Now().UnixNano())})
+	im := link.Impairment{Out: n.down, In: n.up, Seed: uint64(time.Now().UnixNano())}
+	if n.ladder != "" {
+		n.said = lab.NewRecorder(false, endNames())
+		im.Observe = n.said.Observe
+	}
+	if none := (link.Faults{}); n.down != none || n.up != none || n.said != nil {
+		faulty, err := link.Impair(n.loop, port, im)
 		if err != nil {
 			port.Close()
 			return err
@@ -86,14 +106,21 @@ func scheme(t sockeye.Type) string {
 	return "tcp://"
 }
 
-// close ends everything, and writes what is left of the capture.
+// close ends everything, and writes what is left of the capture, and the ladder.
 func (n *network) close() error {
+	if n.member != nil {
+		n.member.end()
+	}
 	if n.gateway != nil {
 		n.gateway.Close()
 	}
 	if n.loop != nil {
 		n.loop.Close()
 	}
+	return errors.Join(n.closeCapture(), n.draw())
+}
+
+func (n *network) closeCapture() error {
 	if n.file == nil {
 		return nil
 	}
@@ -108,6 +135,31 @@ func (n *network) close() error {
 		return fmt.Errorf("%s: %w", n.capture, err)
 	}
 	return nil
+}
+
+// endNames are what ladders call the two sides of the device.
+func endNames() map[netip.Addr]string {
+	names := make(map[netip.Addr]string)
+	for i := range insideAddrs {
+		names[insideAddrs[i].Addr()], names[gatewayAddrs[i].Addr()] = "program", "gateway"
+	}
+	return names
+}
+
+// draw draws the ladders of what the program said.
+func (n *network) draw() error {
+	if n.said == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	for _, c := range n.said.Conversations() {
+		b.WriteString(c.String())
+	}
+	if n.ladder == "-" {
+		_, err := os.Stderr.Write(b.Bytes())
+		return err
+	}
+	return os.WriteFile(n.ladder, b.Bytes(), 0o666)
 }
 
 // tell tells of a connection or flow, and of what went wrong.

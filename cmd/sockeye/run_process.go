@@ -91,10 +91,10 @@ func mayMakeNamespaces() bool {
 	return unix.Capget(&h, &has[0]) == nil && has[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0 && os.Geteuid() == 0
 }
 
-// connect takes the device from the process inside, brings up the gateway behind it, and lets the
+// connect takes the devices from the process inside, brings up what is behind them, and lets the
 // process become the program.
 func (n *network) connect(setup int) error {
-	buf, control := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	buf, control := make([]byte, 4096), make([]byte, unix.CmsgSpace(4*max(1, len(n.plan.Interfaces))))
 	size, controlSize, _, _, err := unix.Recvmsg(setup, buf, control, unix.MSG_CMSG_CLOEXEC)
 	switch {
 	case err != nil:
@@ -104,9 +104,9 @@ func (n *network) connect(setup int) error {
 	case controlSize == 0:
 		return forbidden("the network inside", errors.New(string(buf[:size])))
 	}
-	tun, err := receivedDescriptor(control[:controlSize])
+	devices, err := receivedDescriptors(control[:controlSize], len(n.plan.Interfaces))
 	if err == nil {
-		err = n.open(tun)
+		err = n.begin(devices)
 	}
 	if err != nil {
 		return statusError{statusOwn, explain(err)}
@@ -120,16 +120,26 @@ func (n *network) connect(setup int) error {
 	return nil
 }
 
-func receivedDescriptor(control []byte) (int, error) {
+func receivedDescriptors(control []byte, want int) ([]int, error) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil || len(messages) != 1 {
-		return 0, fmt.Errorf("no descriptor came from inside the network: %w", err)
+		return nil, fmt.Errorf("no descriptor came from inside the network: %w", err)
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return 0, fmt.Errorf("no descriptor came from inside the network: %w", err)
+	if err == nil && len(fds) != want {
+		err = fmt.Errorf("%d for %d devices", len(fds), want)
+		closeAll(fds)
 	}
-	return fds[0], nil
+	if err != nil {
+		return nil, fmt.Errorf("descriptors from inside the network: %w", err)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
 }
 
 // forbidden is the error of a system that lets its users make no namespaces, and says what to do.

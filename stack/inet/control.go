@@ -47,17 +47,30 @@ func (b *base) tell4(c *sock.Control, d *datagram) {
 				local, _ = h.iface.source(h.src)
 			}
 		}
-		v := binary.NativeEndian.AppendUint32(make([]byte, 0, 12), uint32(index))
-		c.Add(sockeye.SOL_IP, sockeye.IP_PKTINFO.Name, h.dst.Append(local.Append(v)))
+		tellPktinfo(c, index, local, h.dst)
 	}
+	b.tellHeader4(c, d)
+}
+
+func tellPktinfo(c *sock.Control, index int, local, dst wire.Addr) {
+	v := binary.NativeEndian.AppendUint32(make([]byte, 0, 12), uint32(index))
+	c.Add(sockeye.SOL_IP, sockeye.IP_PKTINFO.Name, dst.Append(local.Append(v)))
+}
+
+// tellHeader4 is tell4 without IP_PKTINFO.
+func (b *base) tellHeader4(c *sock.Control, d *datagram) {
+	h := &d.h
 	if b.ip.has(recvTTL) {
 		c.AddInt(sockeye.SOL_IP, sockeye.IP_TTL.Name, int(h.ttl))
 	}
 	if b.ip.has(recvTOS) {
 		c.Add(sockeye.SOL_IP, sockeye.IP_TOS.Name, []byte{byte(h.tos)})
 	}
-	if b.ip.has(recvOpts) && len(h.options) > 0 {
-		c.Add(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options)
+	if b.ip.has(recvOpts) && h.options.len() > 0 {
+		c.Add(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options.data)
+	}
+	if b.ip.has(recvRetOpts) && h.options.len() > 0 {
+		c.Add(sockeye.SOL_IP, sockeye.IP_RETOPTS.Name, b.stack.echoOptions(h).given())
 	}
 	if port, ok := b.originalPort(d); ok && b.ip.has(recvOrigDst) {
 		v := sockeye.SockaddrInet4(h.dst.As4(), port).AppendBytes(make([]byte, 0, sizeofSockaddrIn))
@@ -111,7 +124,7 @@ func (b *base) originalPort(d *datagram) (port uint16, ok bool) {
 		at = d.h.len()
 	}
 	var ports [4]byte
-	if scatter([][]byte{ports[:]}, d.p, at) < len(ports) {
+	if new(queue).scatter([][]byte{ports[:]}, d, at) < len(ports) { // it is a packet: only UDP copies
 		return 0, false
 	}
 	return binary.BigEndian.Uint16(ports[2:]), true
@@ -128,12 +141,18 @@ type wish struct {
 	tos      int // -1: the socket's
 	segment  int
 	dontFrag bool
+
+	options *ipOptions // nil: the socket's
+
+	stamp   int // of the flags of SO_TIMESTAMPING those that say which times to take
+	id      uint32
+	idGiven bool
 }
 
 // wishes reads the ancillary data of a send to an address (ip_cmsg_send,
 // ip6_datagram_send_ctl, udp_cmsg_send, __sock_cmsg_send).
 func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err error) {
-	w = wish{ttl: -1, tos: -1, segment: segment, dontFrag: b.ip.dontFrag}
+	w = wish{ttl: -1, tos: -1, segment: segment, dontFrag: b.ip.dontFrag, stamp: b.Opt.Timestamping & stampsSent}
 	if len(m.Control) == 0 {
 		return w, nil
 	}
@@ -143,7 +162,7 @@ func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err er
 	for c := range sockeye.ControlMessages(m.Control) {
 		switch c.Level {
 		case sockeye.SOL_SOCKET:
-			err = b.wishSocket(c)
+			err = b.wishSocket(&w, c)
 		case sockeye.SOL_UDP:
 			if b.Proto != sockeye.IPPROTO_UDP {
 				continue
@@ -154,7 +173,7 @@ func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err er
 			w.segment = int(binary.NativeEndian.Uint16(c.Data))
 		case sockeye.SOL_IP:
 			if ip4 {
-				err = w.wish4(c)
+				err = b.wish4(&w, c)
 			}
 		case sockeye.SOL_IPV6:
 			switch {
@@ -186,8 +205,23 @@ func wellFormed(b []byte) bool {
 	return true
 }
 
-func (b *base) wishSocket(c sockeye.ControlMessage) error {
+// wishSocket is __sock_cmsg_send.
+func (b *base) wishSocket(w *wish, c sockeye.ControlMessage) error {
 	switch c.Type {
+	case sockeye.SO_TIMESTAMPING.Name:
+		v, ok := c.Int()
+		if !ok || len(c.Data) != 4 || v&^stampsSent != 0 {
+			return syscall.EINVAL
+		}
+		w.stamp = v
+		return nil
+	case sockeye.SCM_TS_OPT_ID:
+		v, ok := c.Int()
+		if b.Type == sockeye.SOCK_STREAM || b.Opt.Timestamping&sockeye.SOF_TIMESTAMPING_OPT_ID == 0 || !ok || len(c.Data) != 4 {
+			return syscall.EINVAL
+		}
+		w.id, w.idGiven = uint32(v), true
+		return nil
 	case sockeye.SO_MARK.Name:
 		if !b.Host.Privileged {
 			return syscall.EPERM
@@ -202,7 +236,8 @@ func (b *base) wishSocket(c sockeye.ControlMessage) error {
 	return syscall.EINVAL
 }
 
-func (w *wish) wish4(c sockeye.ControlMessage) error {
+// wish4 is ip_cmsg_send.
+func (b *base) wish4(w *wish, c sockeye.ControlMessage) (err error) {
 	v, ok := c.Int()
 	switch c.Type {
 	case sockeye.IP_PKTINFO.Name:
@@ -220,6 +255,9 @@ func (w *wish) wish4(c sockeye.ControlMessage) error {
 		}
 		w.ttl = v
 		return nil
+	case sockeye.IP_RETOPTS.Name:
+		w.options, err = b.parseOptions(c.Data[:min(len(c.Data), wire.MaxIPv4Options)])
+		return err
 	case sockeye.IP_TOS.Name:
 		if !ok || len(c.Data) != 4 && len(c.Data) != 1 || v < 0 || v > 255 {
 			return syscall.EINVAL

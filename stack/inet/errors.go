@@ -3,6 +3,7 @@ package inet
 import (
 	"encoding/binary"
 	"syscall"
+	"time"
 
 	"sockeye"
 	"sockeye/stack/sock"
@@ -24,12 +25,23 @@ type icmpError struct {
 	iface    int
 	payload  []byte // of that packet
 	data     uint32 // ee_data
+	at       time.Time
+	h        header // of the ICMP message, or of what was sent; iface nil: there is none to tell of
 	body     []byte // what followed the ICMP header; only until report
 	original int    // how long the quote in it is, if the header says so (RFC 4884)
 }
 
 // An errorQueue is a socket's, for MSG_ERRQUEUE (IP_RECVERR in ip(7)).
-type errorQueue []icmpError
+type errorQueue struct {
+	list *[]icmpError // nil: empty, as it is for almost all sockets
+}
+
+func (q *errorQueue) len() int {
+	if q.list == nil {
+		return 0
+	}
+	return len(*q.list)
+}
 
 // maxErrors bounds the queue.
 const maxErrors = 256
@@ -136,6 +148,9 @@ func (b *base) report(e icmpError) {
 	}
 	if keep {
 		e.data = b.extensions(&e)
+		if b.Opt.Stamps() {
+			e.at = time.Now()
+		}
 		b.errors.put(e)
 	}
 	b.Err = e.errno
@@ -155,23 +170,37 @@ func (b *base) tooLong(dst wire.Addr, port uint16, mtu int) error {
 }
 
 func (q *errorQueue) put(e icmpError) {
-	if len(*q) < maxErrors {
-		e.body = nil
-		*q = append(*q, e)
+	if q.len() >= maxErrors {
+		return
 	}
+	if q.list == nil {
+		q.list = new([]icmpError)
+	}
+	e.body = nil
+	*q.list = append(*q.list, e)
+}
+
+// take takes the first out of a queue that is not empty.
+func (q *errorQueue) take() icmpError {
+	e := (*q.list)[0]
+	if *q.list = (*q.list)[1:]; q.len() == 0 {
+		q.list = nil
+	}
+	return e
 }
 
 // receiveError is recvmsg(2) with MSG_ERRQUEUE (ip_recv_error).
 func (b *base) receiveError(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if len(b.errors) == 0 {
+	if b.errors.len() == 0 {
 		return syscall.EAGAIN
 	}
-	e := b.errors[0]
-	b.errors = b.errors[1:]
-	isICMP := func(e icmpError) bool { return e.origin != sockeye.SO_EE_ORIGIN_LOCAL }
+	e := b.errors.take()
+	isICMP := func(e icmpError) bool {
+		return e.origin == sockeye.SO_EE_ORIGIN_ICMP || e.origin == sockeye.SO_EE_ORIGIN_ICMP6
+	}
 	switch {
-	case len(b.errors) > 0 && isICMP(b.errors[0]):
-		b.Err = b.errors[0].errno
+	case b.errors.len() > 0 && isICMP((*b.errors.list)[0]):
+		b.Err = (*b.errors.list)[0].errno
 		b.WakeAll()
 	case isICMP(e):
 		b.Err = 0
@@ -185,11 +214,36 @@ func (b *base) receiveError(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		m.Flags |= sockeye.MSG_TRUNC
 	}
 	m.Flags |= sockeye.MSG_ERRQUEUE
-	m.Name = b.name(e.dst, e.port, e.iface)
+	if e.origin != sockeye.SO_EE_ORIGIN_TIMESTAMPING {
+		m.Name = b.name(e.dst, e.port, e.iface)
+	}
 	c := sock.ControlOf(m)
+	b.TellTime(&c, e.at)
+	if e.h.iface != nil {
+		b.tellError(&c, &e)
+	}
 	c.Add(b.level(), b.recvErrName(), b.extended(&e))
 	c.Done()
 	return nil
+}
+
+// tellError adds the ancillary data about the message that an error came in, or about what was sent.
+func (b *base) tellError(c *sock.Control, e *icmpError) {
+	d := datagram{h: e.h}
+	if b.Family == sockeye.AF_INET6 {
+		b.tell6(c, &d)
+	}
+	if !e.h.dst.Is4() {
+		return
+	}
+	if b.ip.has(recvPktinfo) {
+		local := anyIPv4
+		if e.origin == sockeye.SO_EE_ORIGIN_TIMESTAMPING {
+			local = e.h.src
+		}
+		tellPktinfo(c, e.h.iface.Index, local, e.h.dst)
+	}
+	b.tellHeader4(c, &d)
 }
 
 // level is that of the options of the socket's family.
@@ -213,7 +267,7 @@ func (b *base) extended(e *icmpError) []byte {
 	v = append(v, byte(e.origin), e.typ, e.code, 0)
 	v = binary.NativeEndian.AppendUint32(v, e.info)
 	v = binary.NativeEndian.AppendUint32(v, e.data)
-	if e.origin == sockeye.SO_EE_ORIGIN_LOCAL {
+	if e.h.iface == nil {
 		n := sizeofSockaddrIn
 		if b.Family == sockeye.AF_INET6 {
 			n = sizeofSockaddrIn6

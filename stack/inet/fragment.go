@@ -14,18 +14,19 @@ import (
 // section 3.2, RFC 8200 section 4.5).
 func (s *Stack) fragment(p *packet.Packet, h *header, w path) {
 	s.scratch = p.AppendTo(s.scratch[:0])
+	told := p.Told
 	p.Release()
 	if !h.dst.Is4() {
-		s.fragment6(s.scratch[h.len():], h, w)
+		s.fragment6(s.scratch[h.len():], h, w, told)
 	} else if ip, body, err := wire.ParseIPv4(s.scratch); err == nil { // it is this host's own, or was checked
-		s.fragment4(body, ip, w)
+		s.fragment4(body, ip, w, told)
 	}
 	s.Counters.ip(h.dst).FragOKs++
 }
 
 // fragment4 cuts a packet that may itself be a fragment, on its way through this host: its
-// identification and place are kept.
-func (s *Stack) fragment4(body []byte, ip wire.IPv4, w path) {
+// identification and place are kept. Who wants to know is told of the first one.
+func (s *Stack) fragment4(body []byte, ip wire.IPv4, w path, told packet.Told) {
 	start, last := int(ip.FragOffset), !ip.MF
 	room := (w.mtu - ip.Len()) &^ 7
 	for offset := 0; offset < len(body); offset += room {
@@ -33,6 +34,7 @@ func (s *Stack) fragment4(body []byte, ip wire.IPv4, w path) {
 		ip.FragOffset, ip.MF = uint16(start+offset), !last || offset+n < len(body)
 		q := fragmentOf(body[offset : offset+n])
 		ip.Put(q.Push(ip.Len()), n)
+		q.Told, told = told, nil
 		s.sendFragment(&s.Counters.IP, q, w)
 		if offset == 0 {
 			wire.KeepCopiedOptions(ip.Options)
@@ -40,7 +42,7 @@ func (s *Stack) fragment4(body []byte, ip wire.IPv4, w path) {
 	}
 }
 
-func (s *Stack) fragment6(body []byte, h *header, w path) {
+func (s *Stack) fragment6(body []byte, h *header, w path, told packet.Told) {
 	s.ids++
 	ip := *h
 	ip.proto = wire.IPPROTO_FRAGMENT
@@ -50,6 +52,7 @@ func (s *Stack) fragment6(body []byte, h *header, w path) {
 		q := fragmentOf(body[offset : offset+n])
 		wire.Fragment{ID: s.ids, Offset: uint16(offset), More: offset+n < len(body)}.Put(q.Push(wire.FragmentLen), h.proto)
 		s.putHeader(q, &ip, wire.FragmentLen+n)
+		q.Told, told = told, nil
 		s.sendFragment(&s.Counters.IP6, q, w)
 	}
 }

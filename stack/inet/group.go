@@ -129,7 +129,7 @@ func (i *Iface) sendReport(group wire.Addr, typ wire.RecordType) {
 	p.Sum = packet.SumGood
 	if group.Is4() {
 		wire.PutIGMPReport(b, records)
-		h.proto, h.options, h.tos = wire.IPPROTO_IGMP, wire.RouterAlertIPv4, 0xc0
+		h.proto, h.options, h.tos = wire.IPPROTO_IGMP, &ipOptions{data: wire.RouterAlertIPv4}, 0xc0
 		copy(p.Push(len(b)), b)
 	} else {
 		wire.PutMLDReport(b, records)

@@ -5,6 +5,7 @@ import (
 
 	"sockeye/event"
 	"sockeye/link"
+	"sockeye/nat"
 	"sockeye/packet"
 	"sockeye/wire"
 )
@@ -23,6 +24,9 @@ type Iface struct {
 	//	iptables -t mangle -A PREROUTING -i NAME ! -d OWN -j TPROXY --on-port PORT
 	//	ip rule add iif NAME lookup 100; ip route add local default dev lo table 100
 	TProxy uint16
+	// NAT, if not nil, translates the addresses of IPv4 packets that are forwarded out of this interface, and of what
+	// comes in for them: see SetNAT.
+	NAT *nat.Table
 
 	stack      *Stack
 	port       link.Port
@@ -101,6 +105,7 @@ func (s *Stack) IfaceByName(name string) *Iface {
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
 	a := Addr{ip, bits, broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
+	i.outside()
 	i.stack.changes++
 	if !i.props.Loopback {
 		i.stack.AddRoute(Route{Dst: a.network(), Bits: bits, Iface: i, Source: ip})

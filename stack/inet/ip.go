@@ -16,13 +16,14 @@ type header struct {
 	tos      wire.TOS
 	flow     uint32 // IPv6's flow label
 	df       bool
-	options  []byte // IPv4's
-	iface    *Iface // that it came in through, or is taken to
-	link     *Iface // that it did come in through
+	options  *ipOptions // IPv4's
+	iface    *Iface     // that it came in through, or is taken to
+	link     *Iface     // that it did come in through
 	cast     cast
 	toMany   bool // the link carried it to more than this host
 	looped   bool // it is a copy of what the host sent
 	proxied  bool // it is for another host: see Iface.TProxy
+	hairpin  bool // it is from inside, and has an outside address of this host: see Iface.NAT
 	fragSize int  // of the largest fragment that it came in; 0: it was whole
 }
 
@@ -31,7 +32,7 @@ func (h *header) len() int {
 	if !h.dst.Is4() {
 		return wire.IPv6Len
 	}
-	return wire.IPv4Len + (len(h.options)+3)&^3
+	return wire.IPv4Len + (h.options.len()+3)&^3
 }
 
 // output sends a packet, its transport header and payload in place, on a path: it
@@ -49,6 +50,9 @@ func (s *Stack) output(p *packet.Packet, h header, w path) error {
 		p.Release()
 		return syscall.EMSGSIZE
 	}
+	if h.options != nil && h.options.route > 0 && p.Sum == packet.SumPartial {
+		h.options.fillChecksum(p, &h)
+	}
 	s.putHeader(p, &h, n)
 	s.transmit(p, &h, w)
 	return nil
@@ -61,7 +65,7 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 		ip.Put(p.Push(wire.IPv6Len), n)
 		return
 	}
-	ip := wire.IPv4{Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto, DF: h.df, Options: h.options}
+	ip := wire.IPv4{Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto, DF: h.df, Options: h.options.build(h.src)}
 	if !h.df { // RFC 6864: only what may be cut needs an identification
 		s.ids++
 		ip.ID = uint16(s.ids)
@@ -72,6 +76,9 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 // transmit hands a whole IP packet to the path's link, in fragments if it is too
 // long, and a copy to the host itself if the path says so.
 func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
+	if w.iface.NAT != nil && h.dst.Is4() && w.cast == unicast && !s.translateOut(p, h, w) {
+		return
+	}
 	p.Via = int32(w.via)
 	if w.loops {
 		s.host.Pending = true
@@ -99,6 +106,9 @@ func (s *Stack) transmit(p *packet.Packet, h *header, w path) {
 func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	s := i.stack
 	if i.loops && (p.Len() <= i.props.MTU || p.GSO.Size != 0 && packet.Len(p.Payload) <= i.props.MaxGSO) {
+		if p.Told != nil {
+			i.tellSent(p)
+		}
 		s.looped, s.host.Looped = append(s.looped, p), true
 		return
 	}
@@ -106,6 +116,9 @@ func (i *Iface) send(p *packet.Packet, next wire.Addr, c cast) {
 	if i.props.Ethernet {
 		i.sendFrame(p, next, c)
 		return
+	}
+	if p.Told != nil {
+		i.tellSent(p)
 	}
 	i.port.Send(p)
 }
@@ -149,21 +162,29 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 		return nil, false
 	}
 	h.src, h.dst, h.proto, h.ttl, h.tos, h.df = ip.Src, ip.Dst, ip.Protocol, ip.TTL, ip.TOS, ip.DF
-	h.options = ip.Options
 	p.Network(hlen, n)
-	if len(h.options) > 0 && wire.HasSourceRoute(h.options) { // conf.all.accept_source_route is off
-		p.Release()
+	if len(ip.Options) > 0 && !s.takeOptions(p, h, ip.Options) {
 		return nil, false
+	}
+	whole := !ip.IsFragment()
+	part := fragment{key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF}
+	if s.translates && unicastOnly(h) {
+		if !whole { // only the first has ports (nf_defrag_ipv4)
+			if p, whole = s.parts.add(p, h, part); !whole {
+				return nil, false
+			}
+		}
+		if !s.translateIn(p, h) {
+			return nil, false
+		}
 	}
 	if !s.accept(p, h) {
 		return nil, false
 	}
-	if !ip.IsFragment() {
+	if whole {
 		return p, true
 	}
-	return s.parts.add(p, h, fragment{
-		key: fragmentKey{h.src, h.dst, uint32(ip.ID), h.proto}, offset: int(ip.FragOffset), more: ip.MF,
-	})
+	return s.parts.add(p, h, part)
 }
 
 // badOptions tells the sender which byte of the options is wrong (RFC 1122 section

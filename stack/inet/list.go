@@ -18,11 +18,13 @@ func (s *Stack) Sockets() (list []sock.SocketInfo) {
 			list = append(list, t.info())
 		}
 	}
-	for _, f := range slices.SortedFunc(maps.Keys(s.tcp.flows), flow.compare) {
-		list = append(list, s.tcp.flows[f].info())
+	byFlow := func(a, b segmentTaker) int { return a.key().compare(b.key()) }
+	for _, t := range slices.SortedFunc(s.tcp.flows.all(), byFlow) {
+		list = append(list, t.info())
 	}
 	for _, port := range slices.Sorted(maps.Keys(s.udp)) {
 		for _, u := range s.udp[port] {
+			u.recall()
 			list = append(list, u.info(waiting(u.pending)))
 		}
 	}
@@ -40,7 +42,7 @@ func (s *Stack) Sockets() (list []sock.SocketInfo) {
 func (b *mailbox) info(unsent int) sock.SocketInfo {
 	i := sock.SocketInfo{
 		Family: b.Family, Type: b.Type, Proto: b.Proto, Connected: b.connected,
-		RecvQ: b.queue.bytes, SendQ: unsent, Drops: b.queue.drops,
+		RecvQ: int(b.memory.Load()) - b.freed, SendQ: unsent, Drops: b.drops,
 	}
 	i.Local, _ = b.Getsockname()
 	if b.connected {

@@ -22,7 +22,8 @@ type posted struct {
 
 type write struct {
 	packet.Slice
-	how tcp.WriteFlags
+	how   tcp.WriteFlags
+	stamp int
 }
 
 // posted is what calls have left at the present instant.
@@ -37,14 +38,15 @@ func (t *TCP) posted() *posted {
 }
 
 // write takes what there will be room for.
-func (p *posted) write(b []byte, how tcp.WriteFlags) (n int) {
+func (p *posted) write(b []byte, how tcp.WriteFlags, stamp int) (n int) {
+	whole := len(b)
 	room := p.conn.Room() - p.bytes
 	p.starved = p.starved || room < len(b)
 	for b = b[:max(0, min(len(b), room))]; n < len(b); {
 		k := min(len(b)-n, packet.MaxPooled)
-		w := write{packet.Of(b[n : n+k]), tcp.More}
+		w := write{packet.Of(b[n : n+k]), tcp.More, 0}
 		if n += k; n == len(b) {
-			w.how = how
+			w.how, w.stamp = how, stamp*b2i(n == whole)
 		}
 		p.writes = append(p.writes, w)
 	}
@@ -63,6 +65,8 @@ func (p *posted) Handle(at event.Time, _ any) {
 	for _, w := range p.writes {
 		if ok, _ := c.Push(now, w.Slice, w.how); !ok {
 			w.Release()
+		} else if w.stamp != 0 {
+			t.mark(w.stamp)
 		}
 	}
 	if p.read > 0 {

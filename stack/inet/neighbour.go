@@ -119,6 +119,9 @@ func (i *Iface) frame(p *packet.Packet, to wire.MAC, next wire.Addr) {
 func (i *Iface) putFrame(p *packet.Packet, to wire.MAC, typ wire.EtherType) {
 	wire.Ethernet{Dst: to, Src: i.props.Hardware, Type: typ}.Put(p.Push(wire.EthernetLen))
 	i.stack.host.Pending = true
+	if p.Told != nil {
+		i.tellSent(p)
+	}
 	i.port.Send(p)
 }
 
@@ -142,10 +145,12 @@ func (i *Iface) neighbour(ip wire.Addr) *neighbour {
 // that are stale, and of others only one.
 func (i *Iface) collect() {
 	i.stack.Counters.NeighForcedCollections++
-	all := slices.SortedFunc(maps.Values(i.neighbours), func(a, b *neighbour) int {
-		return cmp.Or(cmp.Compare(a.worth(), b.worth()), cmp.Compare(a.since, b.since), a.ip.Netip().Compare(b.ip.Netip()))
+	all := slices.SortedFunc(maps.Keys(i.neighbours), func(x, y wire.Addr) int {
+		a, b := i.neighbours[x], i.neighbours[y]
+		return cmp.Or(cmp.Compare(a.worth(), b.worth()), cmp.Compare(a.since, b.since), x.Netip().Compare(y.Netip()))
 	})
-	for k, n := range all[:maxNeighbours/8] {
+	for k, ip := range all[:maxNeighbours/8] {
+		n := i.neighbours[ip]
 		if k > 0 && n.worth() == inUse {
 			break
 		}

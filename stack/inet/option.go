@@ -22,7 +22,7 @@ type options struct {
 	noDefrag     bool
 	bindNoPort   bool
 	portRange    uint32
-	options      []byte
+	options      *ipOptions
 	multicastTTL int
 
 	tclass, hopLimit int // -1: the host's
@@ -44,6 +44,9 @@ type options struct {
 	multicastLoop bool
 	multicastAll  bool
 	multicastAll6 bool
+
+	stampID      uint32 // SCM_TS_OPT_ID, once it was given
+	stampIDGiven bool
 
 	recv    want
 	pathMTU *mtuNote // that waits to be received
@@ -197,7 +200,7 @@ func purging(o option) option {
 	set := o.set
 	o.set = func(b *base, v int) error {
 		if v == 0 {
-			b.errors = nil
+			b.errors = errorQueue{}
 		}
 		return set(b, v)
 	}
@@ -318,7 +321,11 @@ func (b *base) setSocket(name int, val []byte) error {
 		return err
 	}
 	b.noteBound()
+	was := b.Opt.Timestamping
 	err := b.SetSockopt(name, val)
+	if b.Opt.Timestamping&^was&sockeye.SOF_TIMESTAMPING_OPT_ID != 0 {
+		b.stampKey = 0
+	}
 	b.claim.ifindex, b.claim.reuse, b.claim.share = b.Opt.BindToIfindex, b.Opt.ReuseAddr, b.Opt.ReusePort
 	return err
 }

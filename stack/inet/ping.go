@@ -163,6 +163,7 @@ func (g *Ping) send(p *packet.Packet, n int, m *sockeye.Message, flags sockeye.M
 	if h.len()+n > wire.MaxIPv4 && !six || whole && h.len()+n > w.mtu {
 		return g.tooLong(h.dst, 0, w.mtu)
 	}
+	p.Told = g.stamped(&wish, true)
 	binary.BigEndian.PutUint16(b[4:], g.claim.port)
 	b[2], b[3] = 0, 0
 	sum := wire.Sum(0)
@@ -225,7 +226,7 @@ func (s *Stack) pingFind(h *header, id uint16) *Ping {
 
 // pingInput hands an echo reply to the socket that asked. It takes over p.
 func (s *Stack) pingInput(p *packet.Packet, h *header, id uint16) {
-	if g := s.pingFind(h, id); g == nil || !g.accept(datagram{p: p, h: *h}) {
+	if g := s.pingFind(h, id); g == nil || !g.accept(p, h, wire.UDP{}, 0) {
 		p.Release()
 	}
 }

@@ -1,6 +1,7 @@
 package inet
 
 import (
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 
 // A datagram is one that waits to be received.
 type datagram struct {
-	p       *packet.Packet // what the program receives is its header and payload
+	p       *packet.Packet // what the program receives is its header and payload; nil: it is in queue.data
+	from, n int            // where there
 	h       header
 	port    uint16 // of the sender
 	dstPort uint16
@@ -24,15 +26,22 @@ type datagram struct {
 	charge  int
 }
 
-func (d *datagram) len() int { return d.p.Len() }
+func (d *datagram) len() int {
+	if d.p == nil {
+		return d.n
+	}
+	return d.p.Len()
+}
 
 // A queue holds the datagrams that came, in order.
 type queue struct {
 	list  []datagram
 	first int
-	bytes int    // as SO_RCVBUF counts
-	drops uint32 // since there was no room
+	data  []byte // of small ones
 }
+
+// small is how long datagrams are at most that a queue holds without packets and blocks.
+const small = 256
 
 // overhead is what Linux counts for a packet besides its data: a struct sk_buff and
 // its shared info.
@@ -45,32 +54,62 @@ func (q *queue) len() int { return len(q.list) - q.first }
 
 func (q *queue) at(i int) *datagram { return &q.list[q.first+i] }
 
-// put adds a datagram, or gives false when the buffer is full.
-func (q *queue) put(d datagram, rcvbuf int) bool {
-	d.charge = charge(d.len())
-	if q.bytes > rcvbuf || q.bytes+d.charge > rcvbuf && q.len() > 0 {
-		q.drops++
-		return false
-	}
-	d.drops = q.drops
+// add gives a place at the end for a datagram. What was there before is to be overwritten.
+func (q *queue) add() *datagram {
 	if q.first > 0 && len(q.list) == cap(q.list) { // room in front is used again
-		n := copy(q.list, q.list[q.first:])
-		clear(q.list[n:])
-		q.list, q.first = q.list[:n], 0
+		q.pack()
 	}
-	q.list = append(q.list, d)
-	q.bytes += d.charge
-	return true
+	if n := len(q.list); n < cap(q.list) {
+		q.list = q.list[:n+1]
+	} else {
+		q.list = append(q.list, datagram{})
+	}
+	return &q.list[len(q.list)-1]
 }
 
-// take removes the first datagram.
-func (q *queue) take() {
-	q.bytes -= q.at(0).charge
-	q.at(0).p.Release()
-	q.list[q.first] = datagram{}
-	if q.first++; q.first == len(q.list) {
-		q.list, q.first = q.list[:0], 0
+// pack moves all to the front.
+func (q *queue) pack() {
+	off := len(q.data)
+	for i := q.first; i < len(q.list); i++ {
+		if d := &q.list[i]; d.p == nil {
+			off = d.from
+			break
+		}
 	}
+	q.data = q.data[:copy(q.data, q.data[off:])]
+	n := copy(q.list, q.list[q.first:])
+	clear(q.list[n:])
+	q.list, q.first = q.list[:n], 0
+	q.shift(0, -off)
+}
+
+// shift notes that data of datagrams from the i-th on has been moved.
+func (q *queue) shift(i, by int) {
+	for ; i < len(q.list); i++ {
+		q.list[i].from += by
+	}
+}
+
+// join appends what is in r, which is empty then.
+func (q *queue) join(r *queue) {
+	n, off := len(q.list), len(q.data)
+	q.list, q.data = append(q.list, r.list[r.first:]...), append(q.data, r.data...)
+	q.shift(n, off)
+	clear(r.list)
+	r.list, r.first, r.data = r.list[:0], 0, r.data[:0]
+}
+
+// take removes the first datagram, and tells what it was charged with.
+func (q *queue) take() int {
+	d := q.at(0)
+	if d.p != nil {
+		d.p.Release()
+		d.p = nil
+	}
+	if q.first++; q.first == len(q.list) {
+		q.list, q.first, q.data = q.list[:0], 0, q.data[:0]
+	}
+	return d.charge
 }
 
 func (q *queue) purge() {
@@ -82,13 +121,21 @@ func (q *queue) purge() {
 // A mailbox is a socket that receives datagrams.
 type mailbox struct {
 	base
-	queue queue
+	queue  queue
+	memory atomic.Int64 // what is in use of SO_RCVBUF: sk_rmem_alloc
+	drops  uint32       // since there was no room
+
+	// Linux's UDP takes all datagrams that wait into a second queue, and serves receivers from that one until it
+	// is empty. It gives their memory back when it is, or when that is a quarter of the buffer
+	// (__skb_recv_udp and udp_rmem_release in net/ipv4/udp.c).
+	batch int // how many of queue would be in the second one
+	freed int // what is to be given back: forward_deficit
 }
 
 // ready is datagram_poll.
 func (b *mailbox) ready() sockeye.Events {
 	var e sockeye.Events
-	if b.Err != 0 || len(b.errors) > 0 {
+	if b.Err != 0 || b.errors.len() > 0 {
 		e |= sockeye.POLLERR
 	}
 	if b.Shut&sock.RcvShutdown != 0 {
@@ -103,20 +150,69 @@ func (b *mailbox) ready() sockeye.Events {
 	return e | sockeye.POLLOUT | sockeye.POLLWRNORM | sockeye.POLLWRBAND
 }
 
-// accept queues a datagram, and tells whether there was room.
-func (b *mailbox) accept(d datagram) bool {
+// room gives a place for a datagram of n bytes, or nil when the buffer is full.
+func (b *mailbox) room(n int) *datagram {
+	used, more := int(b.memory.Load()), charge(n)
+	if 2*used > b.Opt.Rcvbuf {
+		b.Host.Crowded = true
+	}
+	if used > b.Opt.Rcvbuf || used+more > b.Opt.Rcvbuf && used > 0 {
+		b.drops++
+		return nil
+	}
+	b.memory.Add(int64(more))
+	d := b.queue.add()
+	d.charge, d.drops, d.at = more, b.drops, time.Time{}
 	if b.Opt.Stamps() {
 		d.at = time.Now()
 	}
-	d.pktinfo = b.ip.has(recvPktinfo | recvPktinfo6)
-	if 2*b.queue.bytes > b.Opt.Rcvbuf {
-		b.Host.Crowded = true
-	}
-	if !b.queue.put(d, b.Opt.Rcvbuf) {
+	d.pktinfo, d.peeked = b.ip.has(recvPktinfo|recvPktinfo6), false
+	return d
+}
+
+// accept queues a packet, and tells whether there was room.
+func (b *mailbox) accept(p *packet.Packet, h *header, ports wire.UDP, segment int) bool {
+	d := b.room(p.Len())
+	if d == nil {
 		return false
 	}
-	b.Wake(sockeye.ForRead)
+	d.p, d.h, d.port, d.dstPort, d.segment = p, *h, ports.SrcPort, ports.DstPort, segment
+	b.arrived()
 	return true
+}
+
+// arrived wakes those who wait for a datagram. None of them has come since there was one, but for those who peek
+// behind it.
+func (b *mailbox) arrived() {
+	if b.queue.len() == 1 || b.Opt.PeekOff >= 0 {
+		b.Wake(sockeye.ForRead)
+	}
+}
+
+// acceptSmall queues a datagram of n bytes, which are copied, and tells whether there was room.
+func (b *mailbox) acceptSmall(buffers [][]byte, n int, h *header, ports wire.UDP) bool {
+	d := b.room(n)
+	if d == nil {
+		return false
+	}
+	q := &b.queue
+	d.from, d.n = len(q.data), n
+	d.h, d.port, d.dstPort, d.segment = *h, ports.SrcPort, ports.DstPort, 0
+	for _, p := range buffers {
+		q.data = append(q.data, p...)
+	}
+	b.arrived()
+	return true
+}
+
+// take removes the first datagram.
+func (b *mailbox) take() {
+	b.freed += b.queue.take()
+	b.batch--
+	if b.batch <= 0 || b.freed >= b.Opt.Rcvbuf/4 || b.Type == sockeye.SOCK_RAW || b.Proto != sockeye.IPPROTO_UDP {
+		b.memory.Add(-int64(b.freed))
+		b.batch, b.freed = max(b.batch, 0), 0
+	}
 }
 
 // receive is recvmsg(2).
@@ -139,9 +235,12 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if i >= b.queue.len() {
 		return syscall.EAGAIN
 	}
+	if b.batch == 0 {
+		b.batch = b.queue.len()
+	}
 	d := b.queue.at(i)
 	whole := d.len()
-	n := scatter(m.Buffers, d.p, skip)
+	n := b.queue.scatter(m.Buffers, d, skip)
 	m.N = n
 	if n < whole-skip {
 		m.Flags |= sockeye.MSG_TRUNC
@@ -163,7 +262,7 @@ func (b *mailbox) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	}
 	d.peeked = peek && whole == 0
 	if !peek {
-		b.queue.take()
+		b.take()
 	}
 	return nil
 }
@@ -181,9 +280,9 @@ func (b *mailbox) peekAt(off int) (i, skip int) {
 	return b.queue.len(), 0
 }
 
-// scatter copies a packet, from byte skip on, into the buffers, and tells how much
+// scatter copies a datagram, from byte skip on, into the buffers, and tells how much
 // found room.
-func scatter(buffers [][]byte, p *packet.Packet, skip int) (n int) {
+func (q *queue) scatter(buffers [][]byte, d *datagram, skip int) (n int) {
 	to := 0
 	b := []byte(nil)
 	put := func(data []byte) {
@@ -201,8 +300,12 @@ func scatter(buffers [][]byte, p *packet.Packet, skip int) (n int) {
 			b, data, n = b[k:], data[k:], n+k
 		}
 	}
-	put(p.Header())
-	for _, s := range p.Payload {
+	if d.p == nil {
+		put(q.data[d.from : d.from+d.n])
+		return n
+	}
+	put(d.p.Header())
+	for _, s := range d.p.Payload {
 		put(s.Bytes())
 	}
 	return n

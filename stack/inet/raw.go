@@ -142,10 +142,10 @@ func (r *Raw) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		p := packet.NewPacket()
 		p.Sum = packet.SumUnknown
 		gather(p, m.Buffers, n)
-		err = r.sendWhole(p, n, w, t)
+		err = r.sendWhole(p, n, w, t, &wish)
 	} else {
 		h.proto = wire.Protocol(proto)
-		err = r.append(m, n, outgoing{h: h, w: w}, flags)
+		err = r.append(m, n, outgoing{h: h, w: w, wish: wish}, flags)
 	}
 	if err == nil {
 		m.N = n
@@ -170,6 +170,9 @@ func (r *Raw) append(m *sockeye.Message, n int, to outgoing, flags sockeye.MsgFl
 	if err := r.fits(packet.Len(p.Payload)+n, &r.to); err != nil {
 		p.Release()
 		return err
+	}
+	if len(p.Payload) == 0 && p.Told == nil {
+		p.Told = r.stamped(&r.to.wish, true)
 	}
 	gather(p, m.Buffers, n)
 	if flags&sockeye.MSG_MORE != 0 {
@@ -207,10 +210,11 @@ func (r *Raw) send(p *packet.Packet, n int, h header, w path) error {
 			return syscall.EINVAL
 		}
 		if len(p.Payload) > 1 { // it grew
-			whole := p.AppendTo(nil)
+			whole, told := p.AppendTo(nil), p.Told
 			p.Release()
 			p = packet.NewPacket()
 			p.Append(packet.Of(whole))
+			p.Told = told
 		}
 		b := p.Payload[0].Bytes()[r.checksum:]
 		b[0], b[1] = 0, 0
@@ -225,7 +229,7 @@ func (r *Raw) send(p *packet.Packet, n int, h header, w path) error {
 
 // sendWhole sends a packet with the IP header of the program's (raw_send_hdrinc): the
 // system fills in length, checksum, and a source or identification of zero.
-func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
+func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target, wish *wish) error {
 	if n > w.mtu {
 		p.Release()
 		return r.tooLong(w.dst, t.port, w.mtu)
@@ -252,6 +256,7 @@ func (r *Raw) sendWhole(p *packet.Packet, n int, w path, t target) error {
 		r.complete(p.Header()[:hlen], n, w)
 	}
 	r.stack.Counters.ip(h.dst).OutRequests++
+	p.Told = r.stamped(wish, false)
 	r.stack.transmit(p, &h, w)
 	return nil
 }
@@ -319,7 +324,7 @@ func (s *Stack) rawInput(p *packet.Packet, h *header) (taken bool) {
 		if h.dst.Is4() { // with its IP header
 			q.Push(len(q.NetworkHeader()))
 		}
-		if !r.accept(datagram{p: q, h: *h}) {
+		if !r.accept(q, h, wire.UDP{}, 0) {
 			q.Release()
 		}
 	}

@@ -23,6 +23,7 @@ type base struct {
 	errors errorQueue
 
 	flow       uint32
+	stampKey   uint32 // sk_tskey: what SOF_TIMESTAMPING_OPT_ID counts from
 	remotePort uint16
 	connected  bool
 	shared     bool // ip is not the socket's own: see own

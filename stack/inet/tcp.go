@@ -14,6 +14,7 @@ import (
 // name, options and waits around it.
 type TCP struct {
 	base
+	chained
 	conn  *tcp.Conn   // of the last connection; nil: there was none
 	cfg   *tcp.Config // its options, or those of the next
 	queue *acceptQueue
@@ -21,6 +22,7 @@ type TCP struct {
 	opt   *tcpOptions
 	timer event.Event
 	armed tcp.Time // what timer is set to; 0: nothing
+	marks *marks   // of what was sent, whose times are wanted; nil: none
 	stamp int64    // when data last came, in Unix nanoseconds, if anybody asked
 
 	zone      int32  // of flow
@@ -224,7 +226,7 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 		return err
 	}
 	t.port, t.Err, t.stale = t.claim.port, 0, 0
-	s.tcp.flows[t.key()] = t
+	s.tcp.flows.put(t)
 	t.near = w.iface.loops
 	now, f := s.now(), t.key().names()
 	o.TSOffset = s.tcp.host.TSOffset(f)
@@ -255,7 +257,7 @@ func (t *TCP) route(w path, cfg *tcp.Config) {
 	cfg.IPHeader, cfg.IPv6 = uint8(h.len()), !w.dst.Is4()
 }
 
-// key is the flow of the socket's connection.
+// key implements segmentTaker: the flow of the socket's connection.
 func (t *TCP) key() flow {
 	return flow{t.claim.ip, t.remote, t.port, t.remotePort, t.zone}
 }
@@ -396,7 +398,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 			e |= sockeye.POLLPRI
 		}
 	}
-	if t.Err != 0 || len(t.errors) > 0 {
+	if t.Err != 0 || t.errors.len() > 0 {
 		e |= sockeye.POLLERR
 	}
 	return e
@@ -412,6 +414,9 @@ func (t *TCP) settle(now tcp.Time) {
 	}
 	if len(s.tcp.host.Out) > 0 {
 		t.transmit()
+	}
+	if t.marks != nil {
+		t.acknowledged()
 	}
 	if e := c.Events(); e != 0 {
 		t.happened(e)
@@ -455,7 +460,7 @@ func (t *TCP) happened(e tcp.Events) {
 
 // forget implements segmentTaker.
 func (t *TCP) forget() {
-	delete(t.stack.tcp.flows, t.key())
+	t.stack.tcp.flows.remove(t)
 	t.ended()
 }
 

@@ -390,8 +390,6 @@ func (t *TCP) getSocketTCP(name int, val []byte) (int, error) {
 	return t.getSocket(name, val)
 }
 
-const timestampingOptID = 1 << 7 // SOF_TIMESTAMPING_OPT_ID
-
 // setSocketTCP is its counterpart: the connection learns what concerns it.
 func (t *TCP) setSocketTCP(name int, val []byte) error {
 	if name == sockeye.SO_PEEK_OFF.Name {
@@ -401,8 +399,10 @@ func (t *TCP) setSocketTCP(name int, val []byte) error {
 		}
 		return err
 	}
+	was := t.Opt.Timestamping
 	if name == sockeye.SO_TIMESTAMPING.Name {
-		if v, err := sock.Int(val); err == nil && v&timestampingOptID != 0 && t.conn == nil {
+		v, err := sock.Int(val)
+		if state := t.state(); err == nil && v&^was&sockeye.SOF_TIMESTAMPING_OPT_ID != 0 && (state == tcp.Closed || state == tcp.Listen) {
 			return syscall.EINVAL // there is no first byte to count from
 		}
 	}
@@ -410,6 +410,13 @@ func (t *TCP) setSocketTCP(name int, val []byte) error {
 		return err
 	}
 	switch name {
+	case sockeye.SO_TIMESTAMPING.Name:
+		if now := t.Opt.Timestamping; now&^was&sockeye.SOF_TIMESTAMPING_OPT_ID != 0 {
+			t.stampKey = uint32(t.conn.Acked())
+			if now&sockeye.SOF_TIMESTAMPING_OPT_ID_TCP != 0 {
+				t.stampKey = uint32(t.conn.Written())
+			}
+		}
 	case sockeye.SO_SNDBUF.Name, sockeye.SO_SNDBUFFORCE.Name:
 		t.cfg.SndBuf = int32(t.Opt.Sndbuf)
 		if t.conn != nil {

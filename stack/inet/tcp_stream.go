@@ -21,7 +21,8 @@ func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if err := t.sendable(); err != nil {
 		return err
 	}
-	if err := t.checkControl(m); err != nil {
+	stamp, err := t.checkControl(m)
+	if err != nil {
 		return err
 	}
 	now := t.stack.now()
@@ -38,7 +39,7 @@ func (t *TCP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 		if flags&sockeye.MSG_EOR != 0 && last {
 			how |= tcp.Record
 		}
-		k := t.write(now, b, how)
+		k := t.write(now, b, how, stamp*b2i(last))
 		if m.N += k; k < len(b) {
 			break
 		}
@@ -57,16 +58,19 @@ const outside = 8 << 10
 
 // write takes what there is room for into the send buffer. Others may use the host, and the
 // socket, while it copies.
-func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
+func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags, stamp int) (n int) {
 	c, h := t.conn, t.Host
 	if h.Later() {
-		return t.posted().write(b, how)
+		return t.posted().write(b, how, stamp)
 	}
 	for n < len(b) {
 		rest := b[n:]
 		k := min(len(rest), c.Room(), packet.MaxPooled)
 		if k < outside {
 			k, _ = c.Write(now, rest, how)
+			if stamp != 0 && k > 0 && k == len(rest) {
+				t.mark(stamp)
+			}
 			return n + k
 		}
 		last := how
@@ -82,6 +86,9 @@ func (t *TCP) write(now tcp.Time, b []byte, how tcp.WriteFlags) (n int) {
 			return n
 		}
 		n += k
+		if stamp != 0 && n == len(b) {
+			t.mark(stamp)
+		}
 		if t.conn == c {
 			t.settle(now)
 		}
@@ -103,22 +110,23 @@ func (t *TCP) sendable() error {
 }
 
 // checkControl checks ancillary data: that of other levels is passed over
-// (sock_cmsg_send).
-func (t *TCP) checkControl(m *sockeye.Message) error {
+// (sock_cmsg_send). It tells which times to take of what is sent.
+func (t *TCP) checkControl(m *sockeye.Message) (stamp int, err error) {
+	w := wish{stamp: t.Opt.Timestamping & stampsSent}
 	if len(m.Control) == 0 {
-		return nil
+		return w.stamp, nil
 	}
 	if !wellFormed(m.Control) {
-		return syscall.EINVAL
+		return 0, syscall.EINVAL
 	}
 	for c := range sockeye.ControlMessages(m.Control) {
 		if c.Level == sockeye.SOL_SOCKET {
-			if err := t.wishSocket(c); err != nil {
-				return err
+			if err := t.wishSocket(&w, c); err != nil {
+				return 0, err
 			}
 		}
 	}
-	return nil
+	return w.stamp, nil
 }
 
 // skip is the buffers without their first n bytes.

@@ -11,6 +11,10 @@ import (
 // A UDP is a UDP socket (udp(7)).
 type UDP struct {
 	mailbox
+	lent bool // queue has lent something to reader
+
+	_      [64]byte // senders write what is before, receivers what follows: they go to cache lines of their own
+	reader reader
 
 	cork    bool // UDP_CORK
 	gro     bool
@@ -20,6 +24,7 @@ type UDP struct {
 	pending *packet.Packet // what grows while corked
 	to      outgoing       // where it goes
 	aimed   uint64         // Stack.changes when to was found for the peer; 0: it was not
+	near    *UDP           // whom to is for, on this host, as long as aimed holds; nil: not known
 }
 
 // OpenUDP makes a UDP socket.
@@ -43,20 +48,32 @@ func (u *UDP) Connect(sa sockeye.Sockaddr) error {
 
 // Recvmsg is recvmsg(2).
 func (u *UDP) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
+	u.recall()
 	return u.receive(m, flags)
 }
 
 // Ready is udp_poll.
-func (u *UDP) Ready() sockeye.Events { return u.ready() }
+func (u *UDP) Ready() sockeye.Events {
+	e := u.ready()
+	if u.lends() {
+		e |= sockeye.POLLIN | sockeye.POLLRDNORM
+	}
+	return e
+}
 
 // Ioctl is udp_ioctl.
-func (u *UDP) Ioctl(req uint) (int, error) { return u.ioctl(req, waiting(u.pending)) }
+func (u *UDP) Ioctl(req uint) (int, error) {
+	u.recall()
+	return u.ioctl(req, waiting(u.pending))
+}
 
 // Release is the last close.
 func (u *UDP) Release() {
 	if u.pending != nil {
 		u.pending.Release()
 	}
+	u.stack.changes++
+	u.recall()
 	u.queue.purge()
 	u.leaveGroups()
 	if u.claim.port != 0 {
@@ -83,6 +100,7 @@ func (u *UDP) Getsockopt(level, name int, val []byte) (int, error) {
 // Setsockopt is setsockopt(2), of IPPROTO_UDP udp_lib_setsockopt.
 func (u *UDP) Setsockopt(level, name int, val []byte) error {
 	u.stack.changes++
+	u.recall()
 	if level != sockeye.SOL_UDP {
 		return u.setsockopt(level, name, val)
 	}

@@ -123,8 +123,7 @@ func (u *UDP) take(p *packet.Packet, h *header, from wire.UDP) {
 		return
 	}
 	c := u.stack.Counters.udp(h.dst)
-	d := datagram{p: p, h: *h, port: from.SrcPort, dstPort: from.DstPort, segment: p.GSO.Size}
-	if !u.accept(d) {
+	if !u.accept(p, h, from, p.GSO.Size) {
 		c.InErrors++
 		c.RcvbufErrors++
 		p.Release()
@@ -165,6 +164,7 @@ func (s *Stack) udpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	}
 	s.learnMTU(q, e)
 	e.port, e.payload = dst, quoted(q.Payload, wire.UDPLen)
+	u.recall()
 	u.report(e)
 	return true
 }

@@ -5,6 +5,7 @@ import (
 
 	"sockeye"
 	"sockeye/packet"
+	"sockeye/stack/sock"
 	"sockeye/wire"
 )
 
@@ -23,12 +24,19 @@ const maxUDP = 65535
 // Sendmsg is udp_sendmsg and udpv6_sendmsg.
 func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	m.N = 0
-	if err := autobind(u, &u.base, u.stack.udp); err != nil {
-		return err
+	if u.claim.port == 0 {
+		u.stack.changes++
+		if err := autobind(u, &u.base, u.stack.udp); err != nil {
+			return err
+		}
 	}
 	n := m.Len()
 	if err := u.direct(m, n, flags); err != nil {
 		return err
+	}
+	if n <= small && u.sendNear(m, n, flags) {
+		m.N = n
+		return nil
 	}
 	p, err := u.pending, error(nil)
 	u.pending = nil
@@ -42,6 +50,9 @@ func (u *UDP) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if err != nil {
 		p.Release()
 		return err
+	}
+	if u.to.wish.stamp != 0 && len(p.Payload) == 0 && p.Told == nil {
+		p.Told = u.stamped(&u.to.wish, u.cork || flags&sockeye.MSG_MORE != 0)
 	}
 	gather(p, m.Buffers, n)
 	if u.cork || flags&sockeye.MSG_MORE != 0 {
@@ -94,7 +105,7 @@ func (u *UDP) direct(m *sockeye.Message, n int, flags sockeye.MsgFlags) (err err
 	if t.port == 0 && (six && ip4 || !m.Name.IsZero()) {
 		return syscall.EINVAL
 	}
-	u.aimed = 0
+	u.aimed, u.near = 0, nil
 	if err = u.aim(&u.to, t, m, flags); again && err == nil && u.to.w.iface.loops {
 		u.aimed = u.stack.changes
 	}
@@ -150,13 +161,22 @@ func (b *base) aim(t target, wish *wish, flags sockeye.MsgFlags) (w path, h head
 		q.ifindex = wish.ifindex
 	}
 	q.onLink = q.onLink || flags&sockeye.MSG_DONTROUTE != 0
-	if w, err = b.stack.find(t.ip, q); err != nil {
+	options := b.ip.options
+	if wish.options != nil {
+		options = wish.options
+	}
+	to := t.ip
+	if options != nil && to.Is4() {
+		to = options.hop(to)
+		q.onLink = q.onLink || options.strict
+	}
+	if w, err = b.stack.find(to, q); err != nil {
 		return w, h, err
 	}
 	if w.cast == broadcast && !b.Opt.Broadcast {
 		return w, h, syscall.EACCES
 	}
-	h = header{src: w.src, dst: w.dst, ttl: b.hops(w.dst, w.cast), flow: t.flow & 0xfffff, options: b.ip.options}
+	h = header{src: w.src, dst: w.dst, ttl: b.hops(w.dst, w.cast), flow: t.flow & 0xfffff, options: options.to(t.ip)}
 	tos, discover := b.ip.tos, b.ip.mtuDiscover
 	if !w.dst.Is4() {
 		tos, discover, h.options = max(0, b.ip.tclass), b.ip.mtuDiscover6, nil
@@ -203,7 +223,7 @@ func (u *UDP) fits(n int, to *outgoing) error {
 func (u *UDP) push(p *packet.Packet) error {
 	to := &u.to
 	n := packet.Len(p.Payload)
-	bare := u.Opt.NoCheck && to.h.dst.Is4() || u.noSum6[0] && !to.h.dst.Is4() // of checksums
+	bare := u.bare()
 	if g := to.segment; g != 0 {
 		if (n+g-1)/g > maxSegments || to.h.len()+wire.UDPLen+g > to.w.mtu || bare {
 			p.Release()
@@ -216,7 +236,7 @@ func (u *UDP) push(p *packet.Packet) error {
 	h := to.h
 	h.df = u.dontFragment(p, to)
 	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
-	if to.w.iface.loops && !bare && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
+	if to.w.iface.loops && !bare && p.Told == nil && !u.Host.Later() && u.stack.loopDatagram(p, h, ports, to.w) {
 		return nil
 	}
 	ports.Put(p.Push(wire.UDPLen), n)
@@ -231,29 +251,82 @@ func (u *UDP) push(p *packet.Packet) error {
 	return u.stack.output(p, h, to.w)
 }
 
+// bare tells whether datagrams go without a checksum.
+func (u *UDP) bare() bool {
+	if u.to.h.dst.Is4() {
+		return u.Opt.NoCheck
+	}
+	return u.noSum6[0]
+}
+
 // loopDatagram gives a datagram to a socket of this host at once, if there is one that it is for
 // and nobody else looks at packets. It takes over p if so.
 func (s *Stack) loopDatagram(p *packet.Packet, sent header, ports wire.UDP, w path) bool {
-	if w.cast != unicast || w.loops || sent.options != nil || len(s.looped) > 0 || s.sniffed() || !w.iface.Up ||
-		p.GSO.Size == 0 && sent.len()+wire.UDPLen+p.Len() > w.mtu {
+	if !s.short(&w, &sent) || p.GSO.Size == 0 && sent.len()+wire.UDPLen+p.Len() > w.mtu {
 		return false
 	}
 	h := &s.in
 	*h = sent
-	h.iface, h.link, h.cast = w.iface, w.iface, unicast
-	if _, near := s.castOf(h.dst); near != nil {
-		s.arriveAt(h, near, int32(w.via))
-	}
+	s.turnRound(h, &w)
 	to := s.udpFind(h, ports)
 	if to == nil {
 		return false
 	}
+	s.countLooped(h)
+	to.take(p, h, ports)
+	return true
+}
+
+// turnRound makes the header of what is sent to this host that of what comes in.
+func (s *Stack) turnRound(h *header, w *path) {
+	h.iface, h.link, h.cast = w.iface, w.iface, unicast
+	if _, near := s.castOf(h.dst); near != nil {
+		s.arriveAt(h, near, int32(w.via))
+	}
+}
+
+// short tells whether what is sent on a path to this host may go to its receiver at once.
+func (s *Stack) short(w *path, h *header) bool {
+	return w.cast == unicast && !w.loops && h.options == nil && len(s.looped) == 0 && !s.sniffed() && w.iface.Up
+}
+
+// countLooped counts a datagram that takes the short way.
+func (s *Stack) countLooped(h *header) {
 	c := s.Counters.ip(h.dst)
 	c.OutRequests++
 	c.InReceives++
 	c.InDelivers++
 	s.Counters.udp(h.dst).OutDatagrams++
-	to.take(p, h, ports)
+}
+
+// sendNear copies a small datagram right into the queue of a socket of this host: no packet is made of it, and whom it
+// is for is looked up once as long as nothing changes. It gives false where there is more to it.
+func (u *UDP) sendNear(m *sockeye.Message, n int, flags sockeye.MsgFlags) bool {
+	to, s := &u.to, u.stack
+	if u.pending != nil || u.cork || flags&sockeye.MSG_MORE != 0 || to.segment != 0 || u.Err != 0 || u.Shut&sock.SendShutdown != 0 ||
+		u.bare() || to.wish.stamp != 0 || !to.w.iface.loops || u.Host.Later() || !s.short(&to.w, &to.h) || to.h.len()+wire.UDPLen+n > to.w.mtu {
+		return false
+	}
+	h := &to.h
+	ports := wire.UDP{SrcPort: u.claim.port, DstPort: to.port}
+	r := u.near
+	if r == nil {
+		s.turnRound(h, &to.w)
+		if r = s.udpFind(h, ports); r == nil {
+			return false
+		}
+		if u.aimed != 0 {
+			u.near = r
+		}
+	}
+	s.countLooped(h)
+	c := s.Counters.udp(h.dst)
+	if r.acceptSmall(m.Buffers, n, h, ports) {
+		c.InDatagrams++
+	} else {
+		c.InErrors++
+		c.RcvbufErrors++
+	}
 	return true
 }
 

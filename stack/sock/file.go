@@ -221,6 +221,15 @@ func (d *Descriptor) Recv(p []byte, flags sockeye.MsgFlags) (int, error) {
 }
 
 func (d *Descriptor) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.Sockaddr, error) {
+	var l lender
+	lends := false
+	if d.base.Type == sockeye.SOCK_DGRAM && flags&^sockeye.MSG_DONTWAIT == 0 && !d.closed.Load() {
+		if l, lends = d.file.(lender); lends {
+			if n, from, ok := l.RecvLent(p); ok {
+				return n, from, nil
+			}
+		}
+	}
 	if !d.enter() {
 		return 0, sockeye.Sockaddr{}, net.ErrClosed
 	}
@@ -229,7 +238,19 @@ func (d *Descriptor) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.So
 	m := h.takeMessage(p)
 	err := d.receive(m, flags)
 	h.giveMessage(m)
+	if lends && err == nil {
+		l.Lend()
+	}
 	return m.N, m.Name, err
+}
+
+// A lender is a File that lends what is queued to receivers, who need not lock the host for it.
+type lender interface {
+	// RecvLent is Recvfrom without flags of something that is lent; false: there is none. It locks nothing
+	// of the host's.
+	RecvLent(p []byte) (n int, from sockeye.Sockaddr, ok bool)
+	// Lend lends what is queued.
+	Lend()
 }
 
 // receive is recvmsg into m, whatever was in its results before.

@@ -14,6 +14,10 @@ type Host struct {
 	mu sync.Mutex
 
 	Sysctl Sysctl
+	// Order is the loop if that is in lockstep, else nil, and Number the host's in it. They are here, among
+	// what does not change, because calls look at them that do not lock the host.
+	Order  *event.Loop
+	Number uint32
 	// Credentials are whom the host's programs run as.
 	Credentials sockeye.Credentials
 	// Privileged programs may do what Linux asks CAP_NET_ADMIN, CAP_NET_RAW or
@@ -36,10 +40,7 @@ type Host struct {
 	// what it was before.
 	Clock, Latest int64
 
-	// Order is the loop if that is in lockstep, else nil, and Number the host's in it.
-	Order  *event.Loop
-	Number uint32
-	turn   bool // a call goes on that has waited for its turn
+	turn bool // a call goes on that has waited for its turn
 
 	// IfaceIndex and IfaceName tell an interface's index by its name, and the other
 	// way round: SO_BINDTODEVICE. 0 and "" are none.

@@ -124,7 +124,9 @@ func init() {
 			get: func(s *Socket) int { return s.Opt.Timestamping },
 			set: func(s *Socket, v int) error {
 				switch {
-				case v&^timestampingMask != 0:
+				case v&^timestampingMask != 0,
+					v&sockeye.SOF_TIMESTAMPING_OPT_ID_TCP != 0 && v&sockeye.SOF_TIMESTAMPING_OPT_ID == 0,
+					v&timestampingOptStats != 0 && v&sockeye.SOF_TIMESTAMPING_OPT_TSONLY == 0:
 					return syscall.EINVAL
 				case v&timestampingBindPHC != 0: // which takes another structure
 					return syscall.EOPNOTSUPP
@@ -191,8 +193,9 @@ func init() {
 
 // Flags of SO_TIMESTAMPING (linux/net_tstamp.h).
 const (
-	timestampingMask    = 1<<16 - 1
-	timestampingBindPHC = 1 << 15
+	timestampingMask     = 1<<19 - 1
+	timestampingOptStats = 1 << 12
+	timestampingBindPHC  = 1 << 15
 )
 
 // bindToIface needs privilege to change what is bound already.

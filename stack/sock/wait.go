@@ -58,7 +58,7 @@ func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 		switch {
 		case fd.closed.Load():
 			return net.ErrClosed
-		case !deadline.IsZero() && !time.Now().Before(deadline):
+		case !deadline.IsZero() && time.Until(deadline) <= 0:
 			return os.ErrDeadlineExceeded
 		case w.Try():
 			return nil
@@ -66,7 +66,9 @@ func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 		if l.interrupted.Load() != interrupted {
 			return sockeye.ErrInterrupted
 		}
-		fd.park(l, happened, deadline)
+		if l.happened.Load() == happened { // what a connect on this host sent may have had its answer
+			fd.park(l, happened, deadline)
+		}
 	}
 }
 

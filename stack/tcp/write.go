@@ -147,6 +147,13 @@ func (c *Conn) written(flags WriteFlags) {
 	c.armProbe()
 }
 
+// Written is the sequence number after the last byte that was written, and Acked that after the last one which the
+// peer has acknowledged.
+func (c *Conn) Written() Seq { return c.writeSeq }
+
+// Acked is documented at Written.
+func (c *Conn) Acked() Seq { return c.sndUna }
+
 // unsent is how many bytes were written and not sent.
 func (c *Conn) unsent() int { return max(c.writeSeq.Diff(c.sndNxt), 0) }
 

@@ -1,0 +1,187 @@
+// Package labup brings the lab that a file describes to life, in real time: its hosts and links, what
+// the hosts run, the ports that lead in and out, and the faults that come and go. A lab that is up can
+// be given another file: what is the same in it goes on undisturbed.
+package labup
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"sockeye"
+	"sockeye/cmd/sockeye/labfile"
+	"sockeye/lab"
+	"sockeye/nat"
+)
+
+// A Config says what a lab needs of its surroundings.
+type Config struct {
+	// Machine is the host whose ports lead into the lab.
+	Machine *sockeye.Host
+	// AnyPort lets a port of the machine that is taken be another one that is free.
+	AnyPort bool
+	// Dir is where paths in the file begin.
+	Dir string
+	// Command runs an unmodified program as a host of the lab until its end, or that of the context.
+	Command func(ctx context.Context, host string, args []string) error
+	// Log is told what goes on, a line at a time, by several goroutines at once.
+	Log func(text string)
+}
+
+// A Lab is one that is up.
+type Lab struct {
+	Config
+	net   *lab.Network
+	begun time.Time
+	ctx   context.Context // ends with the lab
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+
+	mu     sync.Mutex
+	file   *labfile.File
+	hosts  map[string]*host
+	links  map[string]*wire
+	now    []*occasion // of the schedule that go on
+	events []*occasion
+}
+
+// Start brings a lab up. The error says what of it could not be: a port that is taken, say.
+func Start(file *labfile.File, c Config) (*Lab, error) {
+	l := &Lab{Config: c, file: file, begun: time.Now(), hosts: make(map[string]*host), links: make(map[string]*wire)}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	b, err := build(file, l.boot)
+	if err != nil {
+		l.stop()
+		return nil, err
+	}
+	l.take(b)
+	if err := l.furnish(); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// build makes the network of a file: its nodes and links, without what runs on them.
+func build(file *labfile.File, boot func(host string)) (b *built, err error) {
+	defer func() {
+		// What labfile cannot foresee: networks that are handed out meet those that were given.
+		if r := recover(); r != nil {
+			b.net.Close()
+			b, err = nil, fmt.Errorf("%v", r)
+		}
+	}()
+	seed := file.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	b = &built{lab.Open(lab.Config{Seed: seed}), make(map[string]*lab.Host), make(map[string]*wire)}
+	nodes := make(map[string]lab.Node)
+	for _, f := range file.Hosts {
+		c := lab.HostConfig{Forward: f.Router, Addrs: f.Addresses}
+		if kind, ok := nat.Named(f.NAT.Kind); ok {
+			kind.UDP, kind.TCP = f.NAT.UDP, f.NAT.TCP
+			c.NAT = &kind
+		}
+		h := b.net.HostWith(f.Name, c)
+		h.Program(func() { boot(f.Name) })
+		b.hosts[f.Name], nodes[f.Name] = h, h
+	}
+	for _, s := range file.Switches {
+		nodes[s] = b.net.Switch(s)
+	}
+	for _, f := range file.Links {
+		w := &wire{ends: [2]lab.Node{nodes[f.Ends[0]], nodes[f.Ends[1]]}, base: f.Faults, set: f.Faults}
+		w.link = b.net.Link(w.ends[0], w.ends[1], f.Faults[:]...)
+		b.links[f.Name] = w
+	}
+	for _, h := range b.hosts {
+		h.Stack() // from here on all of it lives
+		break
+	}
+	return b, nil
+}
+
+// built is a network with the names of its file.
+type built struct {
+	net   *lab.Network
+	hosts map[string]*lab.Host
+	links map[string]*wire
+}
+
+// take makes a network be the lab's, and gives its hosts to those of the same names that there are.
+func (l *Lab) take(b *built) {
+	hosts := make(map[string]*host)
+	for name, node := range b.hosts {
+		h := l.hosts[name]
+		if h == nil {
+			h = &host{lab: l, name: name, jobs: make(map[string]*job)}
+		}
+		h.node = node
+		hosts[name] = h
+	}
+	l.net, l.hosts, l.links = b.net, hosts, b.links
+}
+
+// furnish starts what the hosts run, and the schedule.
+func (l *Lab) furnish() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.file.Hosts {
+		if err := l.hosts[l.file.Hosts[i].Name].set(&l.file.Hosts[i]); err != nil {
+			return err
+		}
+	}
+	l.plan(l.file.Schedule)
+	return nil
+}
+
+// Network is the lab's network. A file with another one replaces it.
+func (l *Lab) Network() *lab.Network {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.net
+}
+
+// File is what the lab is made of.
+func (l *Lab) File() *labfile.File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file
+}
+
+// Close ends the lab: nothing of it is left, no port and no goroutine.
+func (l *Lab) Close() {
+	l.mu.Lock()
+	l.stop() // nothing is started, nor built, from here on
+	net := l.net
+	l.mu.Unlock()
+	net.Close()
+	l.tasks.Wait()
+}
+
+// run runs f until it ends, which Close waits for.
+func (l *Lab) run(f func()) {
+	l.tasks.Add(1)
+	go func() {
+		defer l.tasks.Done()
+		f()
+	}()
+}
+
+// logf tells what goes on.
+func (l *Lab) logf(format string, args ...any) { l.Log(fmt.Sprintf(format, args...)) }
+
+// owner is the name of the host that has an address; "": none has.
+func (l *Lab) owner(ip netip.Addr) string {
+	for _, h := range l.Network().Hosts() {
+		if slices.Contains(h.Addrs(), ip.Unmap()) {
+			return h.Name()
+		}
+	}
+	return ""
+}
