@@ -133,6 +133,9 @@ func Dial(ctx context.Context, name string) (*net.UnixConn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, name+suffix))
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		if _, err := Choose(name); err != nil { // which tells what there is
+			return nil, err
+		}
 		return nil, fmt.Errorf("no lab %q is up; sockeye up brings one up", name)
 	case err != nil:
 		return nil, err
