@@ -87,7 +87,7 @@ export class NetMap {
     e.classList.toggle("crashed", !n.up);
     put(title, `${n.kind} ${n.name}${n.up ? "" : ", crashed"}${n.addrs ? ": " + n.addrs.join(", ") : ""}`);
     e.setAttribute("aria-label", title.textContent);
-    for (const [k, v] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h, rx: n.kind === "router" ? h / 2 : n.kind === "switch" ? 2 : 8 })) box.setAttribute(k, v);
+    for (const [k, v] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h, rx: n.kind === "router" || n.kind === "translator" ? h / 2 : n.kind === "switch" ? 2 : 8 })) box.setAttribute(k, v);
     const second = this.small ? "" : n.up ? address(n) ?? n.kind : "crashed";
     name.setAttribute("y", second ? -3 : 4);
     addr.setAttribute("y", 13);
