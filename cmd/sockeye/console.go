@@ -49,6 +49,8 @@ func (e event) String() string {
 		return "the servers of the cluster reach this one at " + e.Address
 	case "listening":
 		return "listening on " + e.Address
+	case "serving":
+		return "serving " + e.Target + " at " + e.Address
 	case "connected":
 		return fmt.Sprintf("connected to %s from %s", e.Peer, e.Address)
 	case "accepted":

@@ -96,11 +96,11 @@ func (a *app) listFaults(lab string) error {
 	var rows [][]string
 	for _, l := range s.Links {
 		one, other := l.Ways[0], l.Ways[1]
-		if one.Faults == other.Faults {
-			rows = append(rows, []string{l.Name, "both", faultText(l.Down, one.Faults)})
+		if faultText(one) == faultText(other) {
+			rows = append(rows, []string{l.Name, "both", faultText(one)})
 			continue
 		}
-		rows = append(rows, []string{l.Name, one.From, faultText(l.Down, one.Faults)}, []string{l.Name, other.From, faultText(l.Down, other.Faults)})
+		rows = append(rows, []string{l.Name, one.From, faultText(one)}, []string{l.Name, other.From, faultText(other)})
 	}
 	for _, h := range s.Hosts {
 		if !h.Up {
@@ -113,10 +113,10 @@ func (a *app) listFaults(lab string) error {
 	return a.table([]string{"TARGET", "FROM", "FAULTS"}, rows)
 }
 
-// faultText is the faults of a link.
-func faultText(down bool, faults string) string {
-	if down {
-		return strings.TrimSpace("down " + faults)
+// faultText is the faults of one way of a link.
+func faultText(w labup.WayState) string {
+	if w.Down {
+		return strings.TrimSpace("down " + w.Faults)
 	}
-	return cmp.Or(faults, "none")
+	return cmp.Or(w.Faults, "none")
 }

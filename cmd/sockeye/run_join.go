@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/pflag"
 
+	"sockeye/cmd/sockeye/labctl"
 	"sockeye/cmd/sockeye/labjoin"
 )
 
@@ -44,7 +38,7 @@ func (r *runner) joined(ctx context.Context, flags *pflag.FlagSet) (*network, er
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialLab(ctx, lab)
+	conn, err := labctl.Dial(ctx, lab)
 	if err != nil {
 		return nil, statusError{statusOwn, "--join " + r.join + ": " + err.Error()}
 	}
@@ -57,22 +51,6 @@ func (r *runner) joined(ctx context.Context, flags *pflag.FlagSet) (*network, er
 	n.plan.Resolv = "# names of the lab are in /etc/hosts\n"
 	n.plan.Hosts = hostsFile(m.Place)
 	return n, nil
-}
-
-// dialLab connects to the control socket of a lab.
-func dialLab(ctx context.Context, lab string) (*net.UnixConn, error) {
-	dir := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "sockeye")
-	if os.Getenv("XDG_RUNTIME_DIR") == "" {
-		dir = filepath.Join(os.TempDir(), "sockeye-"+strconv.Itoa(os.Getuid()))
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, lab+".sock"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("no lab %q is up; sockeye up brings one up", lab)
-	case err != nil:
-		return nil, err
-	}
-	return conn.(*net.UnixConn), nil
 }
 
 // hostsFile is the /etc/hosts of a host of a lab (hosts(5)).

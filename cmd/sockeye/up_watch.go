@@ -28,7 +28,7 @@ func (u *upper) watcher() (*fsnotify.Watcher, error) {
 }
 
 // watch applies the file whenever it has changed.
-func (u *upper) watch(ctx context.Context, w *fsnotify.Watcher, l *labup.Lab, tell func(string)) {
+func (u *upper) watch(ctx context.Context, w *fsnotify.Watcher, l *labup.Lab, d *doors, tell func(string)) {
 	quiet := time.NewTimer(settle)
 	quiet.Stop()
 	for {
@@ -43,6 +43,7 @@ func (u *upper) watch(ctx context.Context, w *fsnotify.Watcher, l *labup.Lab, te
 			}
 		case <-quiet.C:
 			u.reload(l, tell)
+			d.show(l)
 		}
 	}
 }

@@ -124,15 +124,28 @@ func Choose(name string) (string, error) {
 	return "", fmt.Errorf("no lab %q is up; there is %s", name, up)
 }
 
+// Dial connects to the lab of a name.
+func Dial(ctx context.Context, name string) (*net.UnixConn, error) {
+	dir, err := Dir()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, name+suffix))
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		if _, err := Choose(name); err != nil { // which tells what there is
+			return nil, err
+		}
+		return nil, fmt.Errorf("no lab %q is up; sockeye up brings one up", name)
+	case err != nil:
+		return nil, err
+	}
+	return conn.(*net.UnixConn), nil
+}
+
 // Client is what talks to a lab. Its requests are for the host "lab".
 func Client(name string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			dir, err := Dir()
-			if err != nil {
-				return nil, err
-			}
-			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, name+suffix))
-		},
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, name) },
 	}}
 }
