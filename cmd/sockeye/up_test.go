@@ -333,6 +333,23 @@ func TestUpServesADirectory(t *testing.T) {
 	}
 }
 
+func TestUpGivesItsAddressesAsJSON(t *testing.T) {
+	t.Parallel()
+	u := up(t, "--json")
+	port := u.told(`(?m)^{"event":"listening","address":"tcp://([^"]+)","target":"web:80"}$`)
+	u.told(`(?m)^{"event":"page","address":"http://127\.0\.0\.1:\d+/\?token=\w+"}$`)
+	u.fault("wan", "delay=0")
+	u.told(`(?m)^{"event":"log","text":"fault: wan delay=0"}$`)
+	r, err := http.Get("http://" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); !strings.HasPrefix(string(b), "This is web") {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
+
 func TestUpKeepsALog(t *testing.T) {
 	t.Parallel()
 	u := up(t)
