@@ -91,6 +91,20 @@ var tests = []*test{
 		run:     relayLoad("closes"),
 	},
 	{
+		name: "web-small", about: "sockeye web's server: a file of 1 KiB, 16 clients with a connection each, in one process",
+		metrics: []metric{{name: "requests/s"}},
+		peers:   []string{oursOnKernel, ours, "net"},
+		goals:   []goal{{"requests/s", "net", 0.9}},
+		run:     libraryLoad("web-small"),
+	},
+	{
+		name: "web-large", about: "the same: a file of 64 MiB, one client",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   []string{oursOnKernel, ours, "net"},
+		goals:   []goal{{"Gbit/s", "net", 0.9}},
+		run:     libraryLoad("web-large"),
+	},
+	{
 		name: "run-up", about: "iperf3 from inside sockeye run to the machine, MTU 65520",
 		metrics: []metric{{name: "Gbit/s"}},
 		peers:   gateways,

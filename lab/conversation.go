@@ -15,20 +15,36 @@ import (
 // ports: the part of it that the network remembers.
 type Conversation struct {
 	Proto wire.Protocol
-	// Ends are the two addresses, the one that spoke first in front; Hosts have them.
+	// Ends are the two addresses, the one that spoke first in front; Hosts have them, or nobody does
+	// in the network, and Names are what they are called.
 	Ends  [2]netip.AddrPort
 	Hosts [2]*Host
+	Names [2]string
 	Steps []Step // in the order of sending
 }
 
 // Conversations are what the network remembers of its last packets.
-func (n *Network) Conversations() (list []*Conversation) {
+func (n *Network) Conversations() []*Conversation {
+	list := conversations(n.trace.all())
+	for _, c := range list {
+		for i, e := range c.Ends {
+			c.Names[i] = "?"
+			if h := n.owners[e.Addr()]; h != nil {
+				c.Hosts[i], c.Names[i] = h, h.name
+			}
+		}
+	}
+	return list
+}
+
+// conversations sorts steps into conversations.
+func conversations(steps []Step) (list []*Conversation) {
 	type key struct {
 		proto wire.Protocol
 		ends  [2]netip.AddrPort
 	}
 	known := make(map[key]*Conversation)
-	for _, s := range n.trace.all() {
+	for _, s := range steps {
 		k := key{s.Proto, [2]netip.AddrPort{s.Src, s.Dst}}
 		if s.Dst.Compare(s.Src) < 0 {
 			k.ends[0], k.ends[1] = s.Dst, s.Src
@@ -36,9 +52,6 @@ func (n *Network) Conversations() (list []*Conversation) {
 		c := known[k]
 		if c == nil {
 			c = &Conversation{Proto: s.Proto, Ends: [2]netip.AddrPort{s.Src, s.Dst}}
-			for i, e := range c.Ends {
-				c.Hosts[i] = n.owners[e.Addr()]
-			}
 			known[k] = c
 			list = append(list, c)
 		}

@@ -32,16 +32,15 @@ func (c *Conversation) String() string { return c.Tail(len(c.Steps)) }
 
 // Tail draws the last steps of the conversation.
 func (c *Conversation) Tail(steps int) string {
-	rungs := c.rungs()
-	first := max(0, len(rungs)-steps)
+	first := max(0, len(c.Steps)-steps)
+	rungs := c.rungs(first)
 	width := 0
 	for i := range rungs[first:] {
 		width = max(width, utf8.RuneCountInString(rungs[first+i].text))
 	}
 	width += 6 // of the arrow's shaft
 	var b strings.Builder
-	left := fmt.Sprintf("%s %v", hostName(c.Hosts[0]), c.end(0))
-	fmt.Fprintf(&b, "%-*s  %s %v, %s\n", 24+width, left, hostName(c.Hosts[1]), c.end(1), protocolName(c.Proto))
+	fmt.Fprintf(&b, "%-*s  %s, %s\n", 24+width, c.end(0), c.end(1), protocolName(c.Proto))
 	if first > 0 {
 		fmt.Fprintf(&b, "%24s(%d earlier)\n", "", first)
 	}
@@ -80,8 +79,8 @@ func arrow(from int, s *Step, text string, width int) string {
 	return "◀" + shaft + " " + text
 }
 
-// rungs goes through what happens at both ends, in the order of time.
-func (c *Conversation) rungs() []rung {
+// rungs goes through what happens at both ends, in the order of time. Only those from a first one on have texts.
+func (c *Conversation) rungs(first int) []rung {
 	rungs := make([]rung, len(c.Steps))
 	ends := [2]end{{state: sockeye.TCP_CLOSE}, {state: sockeye.TCP_LISTEN}}
 	for _, in := range c.instants() {
@@ -101,7 +100,9 @@ func (c *Conversation) rungs() []rung {
 			e.receives(s)
 		} else {
 			note := e.sends(s)
-			r.text = s.segment(e, &ends[1-at], note)
+			if in.step >= first {
+				r.text = s.segment(e, &ends[1-at], note)
+			}
 		}
 		if e.state != was {
 			r.states[at] = strings.ReplaceAll(strings.TrimPrefix(e.state.String(), "TCP_"), "_", "-")
@@ -168,18 +169,13 @@ func (s *Step) remarks(w []string, note string) string {
 	return text
 }
 
+// end is what an end is called, with its address.
 func (c *Conversation) end(i int) string {
+	address := c.Ends[i].String()
 	if c.Ends[i].Port() == 0 {
-		return c.Ends[i].Addr().String()
+		address = c.Ends[i].Addr().String()
 	}
-	return c.Ends[i].String()
-}
-
-func hostName(h *Host) string {
-	if h == nil {
-		return "?"
-	}
-	return h.name
+	return strings.TrimPrefix(c.Names[i]+" "+address, " ")
 }
 
 func protocolName(p wire.Protocol) string {

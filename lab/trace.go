@@ -38,6 +38,7 @@ type trace struct {
 	next  int // the oldest of steps, once there are all
 
 	// Packets that look the same are taken to arrive in the order in which they were sent.
+	newest   time.Duration    // when a packet was seen last
 	underway map[uint64][]int // steps of a hash that have not arrived
 	latest   map[uint64]int   // the last that has
 }
@@ -52,29 +53,45 @@ func (l *Link) observe(now event.Time, d link.Direction, f link.Fate, p *packet.
 	if !s.read(p, l.impaired.Properties().Ethernet) {
 		return
 	}
-	n, t := l.net, &l.net.trace
-	at := time.Duration(now)
+	n := l.net
+	switch {
+	case f == link.Sent && Node(n.owners[s.Src.Addr()]) != from: // it is being forwarded
+	case f == link.Delivered && Node(n.owners[s.Dst.Addr()]) != to:
+	default:
+		n.trace.note(s, time.Duration(now), f, l)
+	}
+}
+
+// note notes the fate of a packet, and on which link it met it; nil: there is but one.
+func (t *trace) note(s Step, at time.Duration, f link.Fate, l *Link) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.newest = at
 	switch f {
 	case link.Sent:
-		if Node(n.owners[s.Src.Addr()]) == from && !t.sentOn(s.hash) {
+		if !t.sentOn(s.hash) {
 			s.Sent = at
 			t.send(s)
 		}
 	case link.Delivered:
-		if Node(n.owners[s.Dst.Addr()]) == to {
-			t.arrive(s, at)
-		}
+		t.arrive(s, at)
 	case link.Duplicated, link.Corrupted, link.Reordered:
 		if list := t.underway[s.hash]; len(list) > 0 {
-			t.steps[list[0]].Note = f.String() + " on " + l.String()
+			t.steps[list[0]].Note = met(f, l)
 		}
 	default:
 		if i, ok := t.land(s.hash); ok {
-			t.steps[i].Lost = f.String() + " on " + l.String()
+			t.steps[i].Lost = met(f, l)
 		}
 	}
+}
+
+// met is a fate in words.
+func met(f link.Fate, l *Link) string {
+	if l == nil {
+		return f.String()
+	}
+	return f.String() + " on " + l.String()
 }
 
 // dropped says why a host did not take a packet that its link brought.
@@ -89,6 +106,27 @@ func (n *Network) dropped(p *packet.Packet, ethernet bool, why string) {
 	if i, ok := t.latest[s.hash]; ok {
 		t.steps[i].Arrived, t.steps[i].Lost = 0, why
 	}
+}
+
+// arrived says when a host took a packet that its link brought, if that was later.
+func (n *Network) arrived(p *packet.Packet, ethernet bool, at time.Duration) {
+	var s Step
+	if !s.read(p, ethernet) {
+		return
+	}
+	t := &n.trace
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i, ok := t.latest[s.hash]; ok && t.steps[i].Lost == "" {
+		t.steps[i].Arrived = at
+	}
+}
+
+// last is when a packet was seen last.
+func (t *trace) last() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.newest
 }
 
 // add gives the step's place.

@@ -30,6 +30,7 @@ type runner struct {
 	profile       string
 	mtu           int
 	capture       string
+	ladder        string
 	publish       []string
 	allow, deny   []string
 	hostLoopback  bool
@@ -54,6 +55,7 @@ func (a *app) runCommand() *cobra.Command {
   sockeye run --publish 8080:80 -- nginx -g 'daemon off;'
   sockeye run --allow example.org:443 -- ./installer   # nothing else is reachable
   sockeye run --capture out.pcapng -- ./program        # for Wireshark
+  sockeye run --loss 5% --ladder - -- curl http://example.org   # packet by packet
   sockeye run --host-loopback -- curl http://198.18.0.3:8080
   sockeye run --join demo/alice -- curl http://bob     # on a lab that sockeye up runs`,
 		Long: `The program is unmodified, a static binary too. It gets a network namespace with one
@@ -96,6 +98,7 @@ and links, and the names of the lab.`,
 	flags.StringVar(&r.profile, "profile", "", "behave as a kind of access does, as 3g")
 	flags.IntVar(&r.mtu, "mtu", 0, "bytes of a packet (default 65520, and with faults 1500)")
 	flags.StringVar(&r.capture, "capture", "", "write the program's packets to this file (pcapng)")
+	flags.StringVar(&r.ladder, "ladder", "", "at the end, draw who sent what when, and what was lost, to this file; -: standard error")
 	flags.StringArrayVar(&r.publish, "publish", nil, "[ADDR:]PORT[:INSIDE][/udp]: lead a port of this machine to the program's")
 	flags.StringArrayVar(&r.allow, "allow", nil, "RULE: let the program reach this, and nothing else that is not allowed")
 	flags.StringArrayVar(&r.deny, "deny", nil, "RULE: do not let the program reach this")
@@ -159,7 +162,7 @@ func (r *runner) network(cmd *cobra.Command) (*network, error) {
 	if cmd.Flags().Changed("join") {
 		return r.joined(cmd.Context(), cmd.Flags())
 	}
-	n := &network{a: r.a, capture: r.capture}
+	n := &network{a: r.a, capture: r.capture, ladder: r.ladder}
 	n.config = gateway.Config{Outside: r.a.host, Addrs: gatewayAddrs}
 	if r.hostLoopback {
 		n.config.Aliases = loopbackAlias
@@ -171,7 +174,7 @@ func (r *runner) network(cmd *cobra.Command) (*network, error) {
 	mtu := r.mtu
 	switch {
 	case mtu != 0:
-	case n.down != link.Faults{} || n.up != link.Faults{}:
+	case n.faulty():
 		mtu = link.EthernetMTU // a rate in packets of 64 KB comes in jerks
 	default:
 		mtu = 65520 // a packet of IPv4 holds no more, and a round number of cache lines no less

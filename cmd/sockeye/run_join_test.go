@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"sockeye/cmd/sockeye/labctl"
 	"sockeye/cmd/sockeye/labjoin"
 	"sockeye/lab"
 	"sockeye/link"
@@ -52,11 +52,7 @@ func labUp(t *testing.T) *running {
 	up.members = labjoin.NewMembers(func(host string) *lab.Host { return up.hosts[host] })
 	mux := http.NewServeMux()
 	mux.Handle("GET /hosts/{host}/join", up.members)
-	path := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "sockeye", "demo.sock")
-	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("unix", path)
+	l, err := labctl.Listen("demo")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +196,7 @@ func TestJoinSaysWhatIsWrong(t *testing.T) {
 	}{
 		"--join demo true":               {2, `--join "demo": want LAB/HOST, as demo/alice`},
 		"--join demo/a/b true":           {2, `--join "demo/a/b": want LAB/HOST, as demo/alice`},
-		"--join other/bob true":          {125, `--join other/bob: no lab "other" is up`},
+		"--join other/bob true":          {125, `--join other/bob: no lab "other" is up; there is demo`},
 		"--join demo/carol true":         {125, `--join demo/carol: there is no host "carol" in the lab`},
 		"--join demo/bob --loss 1% true": {2, "--loss is for a network of the program's own; with --join it is on the lab's, where sockeye fault sets faults"},
 	} {

@@ -2,15 +2,20 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sockeye"
 	timing "sockeye/event"
 	"sockeye/gateway"
+	"sockeye/lab"
 	"sockeye/link"
 )
 
@@ -21,6 +26,7 @@ type network struct {
 	config    gateway.Config
 	down, up  link.Faults
 	capture   string
+	ladder    string
 	published []publication
 	member    *member // of a lab, in place of all this; nil: none
 
@@ -29,6 +35,7 @@ type network struct {
 	file    *os.File // of the capture
 	writer  *bufio.Writer
 	packets *link.Pcapng
+	said    *lab.Recorder // for the ladder
 }
 
 // begin brings up what is at the other end of the devices, which it takes over.
@@ -42,7 +49,11 @@ func (n *network) begin(devices []int) error {
 
 // open brings up the gateway.
 func (n *network) open(tun int) error {
-	n.loop = timing.New()
+	var err error
+	if n.loop, err = n.newLoop(); err != nil {
+		unix.Close(tun)
+		return err
+	}
 	device, err := link.AdoptTUN(n.loop, tun, n.plan.Interfaces[0].MTU)
 	if err != nil {
 		return err
@@ -57,8 +68,13 @@ func (n *network) open(tun int) error {
 		n.packets = link.NewPcapng(n.writer, time.Now())
 		port = link.Capture(n.loop, port, n.packets, link.CaptureOptions{Name: n.plan.Interfaces[0].Name})
 	}
-	if none := (link.Faults{}); n.down != none || n.up != none {
-		faulty, err := link.Impair(n.loop, port, link.Impairment{Out: n.down, In: n.up, Seed: uint64(time.Now().UnixNano())})
+	im := link.Impairment{Out: n.down, In: n.up, Seed: uint64(time.Now().UnixNano())}
+	if n.ladder != "" {
+		n.said = lab.NewRecorder(false, endNames())
+		im.Observe = n.said.Observe
+	}
+	if n.faulty() || n.said != nil {
+		faulty, err := link.Impair(n.loop, port, im)
 		if err != nil {
 			port.Close()
 			return err
@@ -89,6 +105,20 @@ func (n *network) open(tun int) error {
 	return nil
 }
 
+// faulty tells whether packets meet faults.
+func (n *network) faulty() bool {
+	none := link.Faults{}
+	return n.down != none || n.up != none
+}
+
+// newLoop makes a loop that is as exact as the delays are to be.
+func (n *network) newLoop() (*timing.Loop, error) {
+	if n.faulty() {
+		return timing.NewExact()
+	}
+	return timing.New(), nil
+}
+
 func scheme(t sockeye.Type) string {
 	if t == sockeye.SOCK_DGRAM {
 		return "udp://"
@@ -96,7 +126,7 @@ func scheme(t sockeye.Type) string {
 	return "tcp://"
 }
 
-// close ends everything, and writes what is left of the capture.
+// close ends everything, and writes what is left of the capture, and the ladder.
 func (n *network) close() error {
 	if n.member != nil {
 		n.member.end()
@@ -107,6 +137,10 @@ func (n *network) close() error {
 	if n.loop != nil {
 		n.loop.Close()
 	}
+	return errors.Join(n.closeCapture(), n.draw())
+}
+
+func (n *network) closeCapture() error {
 	if n.file == nil {
 		return nil
 	}
@@ -121,6 +155,31 @@ func (n *network) close() error {
 		return fmt.Errorf("%s: %w", n.capture, err)
 	}
 	return nil
+}
+
+// endNames are what ladders call the two sides of the device.
+func endNames() map[netip.Addr]string {
+	names := make(map[netip.Addr]string)
+	for i := range insideAddrs {
+		names[insideAddrs[i].Addr()], names[gatewayAddrs[i].Addr()] = "program", "gateway"
+	}
+	return names
+}
+
+// draw draws the ladders of what the program said.
+func (n *network) draw() error {
+	if n.said == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	for _, c := range n.said.Conversations() {
+		b.WriteString(c.String())
+	}
+	if n.ladder == "-" {
+		_, err := os.Stderr.Write(b.Bytes())
+		return err
+	}
+	return os.WriteFile(n.ladder, b.Bytes(), 0o666)
 }
 
 // tell tells of a connection or flow, and of what went wrong.

@@ -394,3 +394,28 @@ func TestACaptureHasThePackets(t *testing.T) {
 		p.out.await(t, want)
 	}
 }
+
+func TestALadderShowsWhatTheProgramSaid(t *testing.T) {
+	machine(t)
+	port := webServer(t, "203.0.113.5:0")
+	file := filepath.Join(t.TempDir(), "ladder")
+	at := "203.0.113.5:" + port
+	args := []string{"--delay", "30ms", "--", "curl", "-sS", "http://" + at}
+	run(t, append([]string{"run", "--ladder", file}, args...)...).ends(0, "hello from "+at+"\n")
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := run(t, append([]string{"run", "--ladder", "-"}, args...)...)
+	p.ends(0, "hello from "+at+"\n")
+	for _, want := range []string{`program 198\.18\.0\.2:\d+ +` + at + `, TCP`, `SYN-SENT +[\d.]+  SYN 0 .*▶`, `◀.* SYN 0 ack 1 .* SYN-RECV`, `FIN-WAIT-1`} {
+		for where, text := range map[string]string{"the file": string(got), "standard error": p.err.text()} {
+			if !regexp.MustCompile(want).MatchString(text) {
+				t.Errorf("there is no %s in %s:\n%s", want, where, text)
+			}
+		}
+	}
+	p = run(t, "run", "--ladder", filepath.Join(file, "nowhere"), "--", "true")
+	p.ends(125, "")
+	p.err.await(t, "not a directory")
+}

@@ -50,6 +50,7 @@ func (s *Server) say(m *member, c Command) error {
 	e := Event{Kind: Message, ID: fmt.Sprintf("%s-%d", s.o.ID, s.said), Time: time.Now().UTC(), Room: m.room.name, From: m.person.name, Text: c.Text}
 	s.tell(m.room, e)
 	m.room.remember(e, s.o.History)
+	s.tellOthers(note{Kind: "said", Room: e.Room, Event: &e})
 	return nil
 }
 
@@ -77,6 +78,9 @@ func (s *Server) name(m *member, c Command) error {
 
 // rename gives a person another name.
 func (s *Server) rename(p *person, name, key string) {
+	if p.member != nil {
+		s.tellOthers(note{Kind: "renamed", Name: p.name, NewName: name})
+	}
 	delete(s.people, p.key)
 	p.name, p.key = name, key
 	s.people[key] = p
@@ -180,9 +184,13 @@ func (s *Server) msg(m *member, c Command) error {
 	if to == nil {
 		return fmt.Errorf("nobody here is called %s; /who lists the names", c.Name)
 	}
-	f := encode(Event{Kind: Private, Time: time.Now().UTC(), From: m.person.name, To: to.name, Text: c.Text})
+	e := Event{Kind: Private, Time: time.Now().UTC(), From: m.person.name, To: to.name, Text: c.Text}
+	f := encode(e)
 	s.put(m, f)
-	if to.member != m {
+	switch {
+	case to.member == nil:
+		s.cluster.send(subjectOne+to.home, note{Kind: "private", Name: to.name, Event: &e})
+	case to.member != m:
 		s.put(to.member, f)
 	}
 	return nil
