@@ -138,6 +138,23 @@ laptop		parted from talk
 	}
 }
 
+func TestTheShellCompletesFaults(t *testing.T) {
+	t.Parallel()
+	u := up(t)
+	u.told("is up")
+	for args, want := range map[string]string{
+		"":     "wan\nweb-lan\ntalk-lan\nlaptop\nweb\ntalk\npart\njoin\n",
+		"web":  "crash\nrestart\n",
+		"part": "laptop\nweb\ntalk\n",
+		"wan":  "down\nup\nclear\nprofile=\ndelay=\n",
+	} {
+		p := u.run(t, append(append([]string{"__complete", "fault"}, strings.Fields(args)...), "")...)
+		if p.status() != 0 || !strings.HasPrefix(p.out.text(), want) {
+			t.Errorf("behind %q there may be\n%s, want\n%s", args, p.out.text(), want)
+		}
+	}
+}
+
 func TestFaultWithoutALabSaysSo(t *testing.T) {
 	t.Parallel()
 	u := &upped{env: append(os.Environ(), "XDG_RUNTIME_DIR="+t.TempDir())}
