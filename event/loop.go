@@ -28,12 +28,19 @@ type Loop struct {
 	first   int
 	queue   []*Event // a heap by (at, seq)
 	seq     uint64
-	timer   *time.Timer
+	timer   alarm
 	armed   Time // what timer is set to; 0: nothing
+	lazy    bool // timer is set anew only for an earlier time: that costs more than to look once too often
 	running bool
 	idle    *sync.Cond
 	closed  bool
 	steps   *steps // of a loop in lockstep
+}
+
+// An alarm calls fire after a time: a time.Timer, or what is more exact.
+type alarm interface {
+	Reset(d time.Duration) bool
+	Stop() bool
 }
 
 type job struct {
@@ -183,6 +190,9 @@ func (l *Loop) stop() {
 // arm sets the timer to the first event.
 func (l *Loop) arm() {
 	if l.running || len(l.queue) == 0 || l.queue[0].at == l.armed {
+		return
+	}
+	if l.lazy && l.armed != 0 && l.armed < l.queue[0].at {
 		return
 	}
 	l.armed = l.queue[0].at

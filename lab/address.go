@@ -96,14 +96,18 @@ func (n *Network) address(all []*segment) {
 			s.addressVersion(v)
 		}
 	}
+	z := &n.zone
+	z.mu.Lock()
+	defer z.mu.Unlock()
 	for _, h := range n.hosts {
+		name := canonical(h.name)
 		for _, p := range h.plugs {
 			for _, a := range p.addrs {
 				if o := n.owners[a.Addr()]; o != nil {
 					panic(fmt.Sprintf("lab: hosts %s and %s have the same address %v", o.name, h.name, a.Addr()))
 				}
 				n.owners[a.Addr()] = h
-				n.names[h.name] = append(n.names[h.name], a.Addr())
+				z.hosts[name], z.owners[a.Addr()] = append(z.hosts[name], a.Addr()), name
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"sockeye"
 	"sockeye/nat"
@@ -23,6 +24,9 @@ type Host struct {
 	plugs    []*plug // one for each link
 	routes   []stack.Route
 	programs []func()
+
+	tells   bool          // names
+	lookups atomic.Uint32 // that were sent to a name server
 
 	mu      sync.Mutex
 	stack   *stack.Host
@@ -42,6 +46,9 @@ type HostConfig struct {
 	// NAT, if not nil, makes a router of the host that translates IPv4 addresses. Its first link leads outside, the
 	// others inside: hosts there have a route out, and those outside none in. IPv6 does not pass it.
 	NAT *nat.Config
+	// DNS makes Dial and its like ask the name servers for names, as Resolver does. Without it they find them
+	// in a table of the host's own.
+	DNS bool
 	// Unprivileged programs may not do what Linux asks capabilities for.
 	Unprivileged bool
 	// Inet are the settings in net.ipv4 and net.ipv6; nil: those of a fresh Linux machine.
@@ -187,7 +194,7 @@ func (h *Host) boot() {
 	ip.Forwarding = ip.Forwarding || h.config.Forward || h.config.NAT != nil
 	c := stack.Config{
 		Name: h.name, Loop: h.net.loop, Privileged: !h.config.Unprivileged, Inet: &ip,
-		Hosts: h.net.names, Routes: h.routes,
+		Lookup: h.lookup, Routes: h.routes,
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -203,6 +210,9 @@ func (h *Host) boot() {
 		c.Interfaces[0].NAT = &behaviour
 	}
 	h.stack = stack.NewHost(c)
+	if h.tells {
+		h.net.serveNames(h.stack.Sockets())
+	}
 	for _, f := range h.programs {
 		go f()
 	}

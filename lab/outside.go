@@ -37,16 +37,6 @@ func (h *Host) Routes() []stack.Route {
 // Forwards tells whether the host is a router.
 func (h *Host) Forwards() bool { return h.config.Forward || h.config.NAT != nil }
 
-// Names are all that hosts can look up, with their addresses.
-func (n *Network) Names() map[string][]netip.Addr {
-	n.start()
-	names := make(map[string][]netip.Addr, len(n.names))
-	for name, addrs := range n.names {
-		names[name] = slices.Clone(addrs)
-	}
-	return names
-}
-
 // Attach gives the place of a host to one that is outside of the network: a machine, a namespace or a
 // program of its own, which is to have the addresses that Interfaces has, and the Routes. The host that
 // was there crashes. Its links lead to ports of the network's loop (Loop), one for each in the

@@ -99,7 +99,7 @@ type Rung struct {
 // Rungs are the conversation's packets, in the order of sending.
 func (c *Conversation) Rungs() []Rung {
 	list := make([]Rung, len(c.Steps))
-	for i, r := range c.rungs() {
+	for i, r := range c.rungs(0) {
 		list[i] = Rung{&c.Steps[i], c.from(&c.Steps[i]), r.text, r.states}
 	}
 	return list

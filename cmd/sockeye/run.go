@@ -174,7 +174,7 @@ func (r *runner) network(cmd *cobra.Command) (*network, error) {
 	mtu := r.mtu
 	switch {
 	case mtu != 0:
-	case n.down != link.Faults{} || n.up != link.Faults{}:
+	case n.faulty():
 		mtu = link.EthernetMTU // a rate in packets of 64 KB comes in jerks
 	default:
 		mtu = 65520 // a packet of IPv4 holds no more, and a round number of cache lines no less

@@ -10,6 +10,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sockeye"
 	timing "sockeye/event"
 	"sockeye/gateway"
@@ -47,7 +49,11 @@ func (n *network) begin(devices []int) error {
 
 // open brings up the gateway.
 func (n *network) open(tun int) error {
-	n.loop = timing.New()
+	var err error
+	if n.loop, err = n.newLoop(); err != nil {
+		unix.Close(tun)
+		return err
+	}
 	device, err := link.AdoptTUN(n.loop, tun, n.plan.Interfaces[0].MTU)
 	if err != nil {
 		return err
@@ -67,7 +73,7 @@ func (n *network) open(tun int) error {
 		n.said = lab.NewRecorder(false, endNames())
 		im.Observe = n.said.Observe
 	}
-	if none := (link.Faults{}); n.down != none || n.up != none || n.said != nil {
+	if n.faulty() || n.said != nil {
 		faulty, err := link.Impair(n.loop, port, im)
 		if err != nil {
 			port.Close()
@@ -97,6 +103,20 @@ func (n *network) open(tun int) error {
 		}
 	}
 	return nil
+}
+
+// faulty tells whether packets meet faults.
+func (n *network) faulty() bool {
+	none := link.Faults{}
+	return n.down != none || n.up != none
+}
+
+// newLoop makes a loop that is as exact as the delays are to be.
+func (n *network) newLoop() (*timing.Loop, error) {
+	if n.faulty() {
+		return timing.NewExact()
+	}
+	return timing.New(), nil
 }
 
 func scheme(t sockeye.Type) string {

@@ -41,11 +41,12 @@ func (a *app) upCommand() *cobra.Command {
   sockeye fault wan loss=10%          # at another terminal
   sockeye up --check lab.yaml         # is anything wrong with it?
   sockeye up --schema > lab.schema.json`,
-		Long: `Hosts in pure Go run echo, web, sink and source; ports of this machine's loopback lead
-to them, so that curl, nc and browsers can use them, and meet the faults of the links on
-the way. The file is read again when it changes: what is the same in it goes on. A file
+		Long: `Hosts in pure Go run echo, web, chat, sink and source, or an unmodified program; ports of
+this machine's loopback lead to them, so that curl, nc and browsers can use them, and meet
+the faults of the links on the way. At a terminal it shows what goes on; a page shows it to
+a browser. The file is read again when it changes: what is the same in it goes on. A file
 that is wrong is told with line and column, and changes nothing. It runs until Ctrl-C,
-which is its orderly end: the exit status is 0.`,
+which is its orderly end: the exit status is 0. docs/up.md tells more.`,
 		Args:        arguments("[FILE]"),
 		Annotations: map[string]string{"exit": exitStatus, "try": "sockeye up"},
 		RunE: func(cmd *cobra.Command, args []string) error {

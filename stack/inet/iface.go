@@ -181,6 +181,7 @@ func (s *Stack) deliverLooped() {
 		}
 	}
 	s.looped, s.host.Looped = s.looped[:0], false
+	s.tcp.setTimers()
 }
 
 // Handle implements event.Handler: a copy of what the host sent to a group, or to

@@ -422,9 +422,18 @@ func (t *TCP) settle(now tcp.Time) {
 		t.happened(e)
 	}
 	if d := c.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
-		// A later deadline leaves the timer as it is: it looks again when it fires.
+		s.timed(t)
+	}
+}
+
+// setTimer implements timed. A later deadline leaves the timer as it is: it looks again when it fires.
+func (t *TCP) setTimer() {
+	if t.conn == nil {
+		return
+	}
+	if d := t.conn.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
 		t.armed = d
-		s.schedule(event.Time(d), &t.timer)
+		t.stack.schedule(event.Time(d), &t.timer)
 	}
 }
 

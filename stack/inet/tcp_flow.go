@@ -75,6 +75,7 @@ type tcpLayer struct {
 	lingering int // flows in TIME-WAIT
 
 	looped   []looped
+	timed    []timed            // whose timers are to be set
 	in       tcp.Segment        // scratch
 	connect  tcp.ConnectOptions // scratch
 	conn     tcp.Config         // scratch

@@ -186,7 +186,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	r.timer.Handler = r
 	q.halves[r] = struct{}{}
 	s.tcp.flows.put(r)
-	r.arm()
+	s.timed(r)
 }
 
 // ackFrom takes an ACK that may answer a SYN cookie.
@@ -321,6 +321,13 @@ func (r *half) take(h *header, g *tcp.Segment) {
 		r.arm()
 	}
 	s.answerSegment(r.flow, r.options)
+}
+
+// setTimer implements timed.
+func (r *half) setTimer() {
+	if r.listener.stack.tcp.flows.get(r.flow) == segmentTaker(r) {
+		r.arm()
+	}
 }
 
 func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.timer) }

@@ -126,10 +126,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
-			if s.o.TLS != nil {
-				c = tls.Server(c, s.o.TLS)
-			}
-			attended.Go(func() { s.attend(ctx, newLineConn(c, s.o.Stall+2*grace)) })
+			attended.Go(func() {
+				if c, err := s.secure(ctx, c); err == nil {
+					s.attend(ctx, newLineConn(c, s.o.Stall+2*grace), false)
+				}
+			})
 		case ctx.Err() != nil:
 			return nil
 		case accept.Starved(err):
@@ -143,9 +144,24 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// attend serves one connection to its end.
-func (s *Server) attend(ctx context.Context, c conn) {
-	m, err := s.open(c)
+// secure makes TLS of a connection where that is wanted. One that fails is closed.
+func (s *Server) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
+	if s.o.TLS == nil {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Introduction)
+	defer cancel()
+	t := tls.Server(c, s.o.TLS)
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// attend serves one connection to its end, which may want JSON from the beginning.
+func (s *Server) attend(ctx context.Context, c conn, json bool) {
+	m, err := s.open(c, json)
 	if err != nil {
 		m.queue.end(true, err.Error(), farewell)
 		m.queue.close()
@@ -170,12 +186,12 @@ func (s *Server) attend(ctx context.Context, c conn) {
 }
 
 // open makes a member of a connection, and greets it. An error says why it cannot stay.
-func (s *Server) open(c conn) (*member, error) {
+func (s *Server) open(c conn, json bool) (*member, error) {
 	m := &member{conn: c}
 	if s.o.Rate > 0 {
 		m.limiter = rate.NewLimiter(rate.Limit(s.o.Rate), max(1, int(5*s.o.Rate)))
 	}
-	m.queue = queue{conn: c, limit: s.o.Queue, stall: s.o.Stall, flushed: make(chan struct{}), stalled: func() {
+	m.queue = queue{conn: c, json: json, limit: s.o.Queue, stall: s.o.Stall, flushed: make(chan struct{}), stalled: func() {
 		s.drop(m, fmt.Sprintf("too slow: nothing was taken for %v", s.o.Stall))
 	}}
 	s.mu.Lock()

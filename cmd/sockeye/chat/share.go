@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -171,7 +173,8 @@ func (c *cluster) residents() (n int) {
 
 // forget lets all who are on a server leave.
 func (c *cluster) forget(id, why string) {
-	for p := range c.peers[id].people {
+	byName := func(a, b *person) int { return strings.Compare(a.name, b.name) }
+	for _, p := range slices.SortedFunc(maps.Keys(c.peers[id].people), byName) {
 		c.s.part(p, why)
 	}
 	delete(c.peers, id)

@@ -29,16 +29,31 @@ func newBrowser(t *testing.T, width, height int) *browser {
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
+	}
+	console := chromedp.Console(ctx)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for m, err := range console {
+			if err != nil {
+				return
+			}
+			// Answers that refuse something are told as errors of the network.
+			if m.IsException() || m.Type == chromedp.ConsoleError && m.Source != "network" {
+				t.Errorf("the page says: %v", m)
+			}
+		}
+	}()
 	t.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil {
 			t.Errorf("closing Chromium: %v", err)
 		}
 		cancel()
 		stop()
+		<-read
 	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting Chromium: %v", err)
-	}
 	return &browser{t, ctx}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -129,4 +130,32 @@ func TestThePageInChromium(t *testing.T) {
 	// Another lab takes its place.
 	s.bob.Crash()
 	b.sees(`//*[@data-key="bob" and contains(@class, "crashed")]`)
+}
+
+func TestThePageFitsAPhoneInTheDark(t *testing.T) {
+	s := newSite(t)
+	b := newBrowser(t, 390, 800)
+	dark := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, dark); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.EmulateViewport(390, 800, chromedp.EmulateMobile), chromedp.Navigate(s.page()+"?token="+token))
+	s.connect()
+	b.sees(`//*[@id="ladder"]//li[contains(., "1:6 ack 1")]`)
+	fits := func(what string) {
+		t.Helper()
+		width, err := chromedp.Run(b.ctx, chromedp.Evaluate[int]("document.documentElement.scrollWidth"))
+		if err != nil || width > 390 {
+			t.Errorf("%s is %d pixels wide: %v", what, width, err)
+		}
+		b.picture(what)
+	}
+	fits("phone")
+	b.click(`[data-kind="host"][data-key="web"]`)
+	b.sees(`//*[@id="sockets"]//td[text()="ESTABLISHED"]`)
+	fits("phone-host")
+	b.click("#close")
+	b.click(`[data-kind="link"][data-key="wan"]`)
+	b.sees(`//h2[text()="Link wan"]`)
+	fits("phone-link")
 }

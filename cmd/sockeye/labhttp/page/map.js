@@ -46,7 +46,8 @@ export class NetMap {
     if (!this.state || !width) return;
     this.root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const { nodes, links, parted } = this.state;
-    this.dense = nodes.length > 40;
+    this.dense = nodes.length > 40; // no words at links
+    this.small = this.dense || nodes.length > 16 || width < 500; // only names in nodes
     this.root.classList.toggle("dense", this.dense);
     const widest = Math.max(...nodes.map((n) => this.size(n)[0]));
     const at = fit(this.places, width, height, Math.min(widest / 2 + 14, width / 3), 40);
@@ -69,7 +70,8 @@ export class NetMap {
   }
 
   size(n) {
-    return this.dense ? [n.name.length * 6.4 + 12, 20] : [Math.max(n.name.length * 8.6, (address(n)?.length ?? 0) * 6.6) + 24, 42];
+    if (this.dense) return [n.name.length * 6.4 + 12, 20];
+    return this.small ? [n.name.length * 8.6 + 18, 28] : [Math.max(n.name.length * 8.6, (address(n)?.length ?? 0) * 6.6) + 24, 42];
   }
 
   makeNode(n) {
@@ -86,7 +88,7 @@ export class NetMap {
     put(title, `${n.kind} ${n.name}${n.up ? "" : ", crashed"}${n.addrs ? ": " + n.addrs.join(", ") : ""}`);
     e.setAttribute("aria-label", title.textContent);
     for (const [k, v] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h, rx: n.kind === "router" ? h / 2 : n.kind === "switch" ? 2 : 8 })) box.setAttribute(k, v);
-    const second = this.dense ? "" : n.up ? address(n) ?? n.kind : "crashed";
+    const second = this.small ? "" : n.up ? address(n) ?? n.kind : "crashed";
     name.setAttribute("y", second ? -3 : 4);
     addr.setAttribute("y", 13);
     put(name, n.name);
