@@ -19,7 +19,9 @@ func Join(ctx context.Context, a, b *sockeye.Socket) (sent, received int64, err 
 	closed := make(joint)
 	c := &connection{owner: closed, ctx: ctx, peer: a, target: b}
 	c.join()
-	c.leave()
+	c.left = true
+	closed.Go(c.pipes[0].run)
+	c.pipes[1].run() // here, where there is a goroutine that can wait
 	<-closed
 	return c.pipes[0].total, c.pipes[1].total, c.cause()
 }

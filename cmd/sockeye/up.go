@@ -170,9 +170,7 @@ func (u *upper) run(ctx context.Context) error {
 		}
 	} else {
 		tell(fmt.Sprintf("lab %s is up: %s; Ctrl-C ends it", file.Name, counts(file)))
-		for _, text := range head {
-			u.a.console.event(event{Event: "log", Text: text})
-		}
+		u.announce(l, d.url, head)
 		<-ctx.Done()
 	}
 	tell("down")
@@ -198,6 +196,22 @@ func (u *upper) openLog(name string) (*os.File, error) {
 		path = filepath.Join(dir, name+".log")
 	}
 	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+}
+
+// announce says what there is: for people what to type, and in JSON the addresses.
+func (u *upper) announce(l *labup.Lab, page string, head []string) {
+	if !u.a.json {
+		for _, text := range head {
+			u.a.console.line("sockeye: " + text)
+		}
+		return
+	}
+	for _, p := range l.Ports() {
+		u.a.console.event(event{Event: "listening", Address: p.Address, Target: p.To})
+	}
+	if page != "" {
+		u.a.console.event(event{Event: "page", Address: page})
+	}
 }
 
 // whatToType is lines that say how to use the lab.

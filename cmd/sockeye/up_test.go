@@ -138,6 +138,23 @@ laptop		parted from talk
 	}
 }
 
+func TestTheShellCompletesFaults(t *testing.T) {
+	t.Parallel()
+	u := up(t)
+	u.told("is up")
+	for args, want := range map[string]string{
+		"":     "wan\nweb-lan\ntalk-lan\nlaptop\nweb\ntalk\npart\njoin\n",
+		"web":  "crash\nrestart\n",
+		"part": "laptop\nweb\ntalk\n",
+		"wan":  "down\nup\nclear\nprofile=\ndelay=\n",
+	} {
+		p := u.run(t, append(append([]string{"__complete", "fault"}, strings.Fields(args)...), "")...)
+		if p.status() != 0 || !strings.HasPrefix(p.out.text(), want) {
+			t.Errorf("behind %q there may be\n%s, want\n%s", args, p.out.text(), want)
+		}
+	}
+}
+
 func TestFaultWithoutALabSaysSo(t *testing.T) {
 	t.Parallel()
 	u := &upped{env: append(os.Environ(), "XDG_RUNTIME_DIR="+t.TempDir())}
@@ -329,6 +346,23 @@ func TestUpServesADirectory(t *testing.T) {
 	}
 	defer r.Body.Close()
 	if b, err := io.ReadAll(r.Body); string(b) != "a file" {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
+
+func TestUpGivesItsAddressesAsJSON(t *testing.T) {
+	t.Parallel()
+	u := up(t, "--json")
+	port := u.told(`(?m)^{"event":"listening","address":"tcp://([^"]+)","target":"web:80"}$`)
+	u.told(`(?m)^{"event":"page","address":"http://127\.0\.0\.1:\d+/\?token=\w+"}$`)
+	u.fault("wan", "delay=0")
+	u.told(`(?m)^{"event":"log","text":"fault: wan delay=0"}$`)
+	r, err := http.Get("http://" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); !strings.HasPrefix(string(b), "This is web") {
 		t.Errorf("got %q, %v", b, err)
 	}
 }

@@ -58,8 +58,7 @@ func Start(file *labfile.File, c Config) (*Lab, error) {
 		l.stop()
 		return nil, err
 	}
-	l.take(b)
-	if err := l.furnish(); err != nil {
+	if err := l.furnish(b); err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -127,10 +126,11 @@ func (l *Lab) take(b *built) {
 	l.net, l.hosts, l.links = b.net, hosts, b.links
 }
 
-// furnish starts what the hosts run, and the schedule.
-func (l *Lab) furnish() error {
+// furnish takes the network, and starts what the hosts run, and the schedule.
+func (l *Lab) furnish(b *built) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.take(b)
 	for i := range l.file.Hosts {
 		if err := l.hosts[l.file.Hosts[i].Name].set(&l.file.Hosts[i]); err != nil {
 			return err
