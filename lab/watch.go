@@ -1,9 +1,9 @@
 package lab
 
 import (
-	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,28 +63,27 @@ func watched(n *Network, yes bool) {
 	}
 }
 
-// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. It looks
-// at the flags once they have been parsed.
-var started = time.Now()
-
-func init() { time.AfterFunc(flagsParsed, setDeadline) }
-
-const flagsParsed = 50 * time.Millisecond
-
-// setDeadline lets networks report shortly before go test ends the program.
-func setDeadline() {
-	f := flag.Lookup("test.timeout")
-	if f == nil {
-		return // this is no test
+// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. The flags have
+// not been parsed by then.
+func init() {
+	if limit := timeoutIn(os.Args); limit > 0 {
+		time.AfterFunc(limit-min(limit/5, 5*time.Second), func() { reportAll(limit) })
 	}
-	if !flag.Parsed() {
-		time.AfterFunc(flagsParsed, setDeadline)
-		return
+}
+
+// timeoutIn is the -test.timeout that a program was started with, as go test does; 0: none.
+func timeoutIn(args []string) (limit time.Duration) {
+	for i, a := range args {
+		name, value, ok := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if name != "test.timeout" {
+			continue
+		}
+		if !ok && i+1 < len(args) {
+			value = args[i+1]
+		}
+		limit, _ = time.ParseDuration(value) // package testing says what is wrong with it
 	}
-	limit, _ := f.Value.(flag.Getter).Get().(time.Duration)
-	if limit > 0 {
-		time.AfterFunc(limit-min(limit/5, 5*time.Second)-time.Since(started), func() { reportAll(limit) })
-	}
+	return limit
 }
 
 // reportAll has another clock than networks in bubbles: their last packet tells how late it is there.
