@@ -63,14 +63,13 @@ func watched(n *Network, yes bool) {
 	}
 }
 
-// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles: a program
-// that go test runs has the limit among its arguments, before there are flags.
+// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. Flags are not
+// parsed by then, and package testing may be at it while a timer looks at them: so the arguments are read, as go test gives them.
 func init() {
-	for _, a := range os.Args[1:] {
-		if text, ok := strings.CutPrefix(a, "-test.timeout="); ok {
-			if limit, err := time.ParseDuration(text); err == nil && limit > 0 {
-				time.AfterFunc(limit-min(limit/5, 5*time.Second), func() { reportAll(limit) })
-			}
+	for _, arg := range os.Args[1:] {
+		value, ok := strings.CutPrefix(arg, "-test.timeout=")
+		if limit, err := time.ParseDuration(value); ok && err == nil && limit > 0 {
+			time.AfterFunc(limit-min(limit/5, 5*time.Second), func() { reportAll(limit) })
 		}
 	}
 }
