@@ -8,8 +8,8 @@ import "syscall"
 // connection under way, as a signal does in C: call Connect again to wait on,
 // or Close.
 func (s *Socket) Connect(sa Sockaddr) error {
-	if s.c.traced() {
-		return s.traceConnect(sa)
+	if t := s.c.host.tracer; t != nil {
+		return t.connect(s, sa)
 	}
 	return s.connect(sa)
 }
@@ -36,8 +36,8 @@ func (s *Socket) Accept() (*Socket, Sockaddr, error) { return s.Accept4(0) }
 
 // Accept4 is accept4(2): with SOCK_NONBLOCK the new socket is non-blocking.
 func (s *Socket) Accept4(flags Type) (*Socket, Sockaddr, error) {
-	if s.c.traced() {
-		return s.traceAccept(flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.accept(s, flags)
 	}
 	return s.accept(flags)
 }

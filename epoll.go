@@ -29,8 +29,8 @@ type EpollEvent struct {
 // NewEpoll is epoll_create(2). An engine that has no such thing gives
 // EOPNOTSUPP.
 func (h *Host) NewEpoll() (*Epoll, error) {
-	if h.tracer != nil {
-		return h.traceNewEpoll()
+	if t := h.tracer; t != nil {
+		return t.newEpoll(h)
 	}
 	return h.newEpoll()
 }
@@ -52,8 +52,8 @@ func (h *Host) newEpoll() (*Epoll, error) {
 // comes with data. A socket that is in the set already gives EEXIST. One that is
 // closed leaves the set, with a last event of POLLNVAL.
 func (e *Epoll) Add(s *Socket, events Events, data any) error {
-	if e.host.tracer != nil {
-		return e.traceAdd(s, events, data)
+	if t := e.host.tracer; t != nil {
+		return t.epollAdd(e, s, events, data)
 	}
 	return e.add(s, events, data)
 }
@@ -68,8 +68,8 @@ func (e *Epoll) add(s *Socket, events Events, data any) error {
 // Delete takes a socket out of the set (EPOLL_CTL_DEL). One that is not in it
 // gives ENOENT.
 func (e *Epoll) Delete(s *Socket) error {
-	if e.host.tracer != nil {
-		return e.traceDelete(s)
+	if t := e.host.tracer; t != nil {
+		return t.epollDelete(e, s)
 	}
 	return e.delete(s)
 }
@@ -86,8 +86,8 @@ func (e *Epoll) delete(s *Socket) error {
 // does not wait; when the timeout passes the answer is 0 and no error. Several
 // that wait take turns.
 func (e *Epoll) Wait(ctx context.Context, events []EpollEvent, timeout time.Duration) (int, error) {
-	if e.host.tracer != nil {
-		return e.traceWait(ctx, events, timeout)
+	if t := e.host.tracer; t != nil {
+		return t.epollWait(e, ctx, events, timeout)
 	}
 	return e.wait(ctx, events, timeout)
 }
@@ -110,8 +110,8 @@ func (e *Epoll) wait(ctx context.Context, events []EpollEvent, timeout time.Dura
 
 // Close closes the set, and none of its sockets. It wakes who waits, with EBADF.
 func (e *Epoll) Close() error {
-	if e.host.tracer != nil {
-		return e.traceClose()
+	if t := e.host.tracer; t != nil {
+		return t.epollClose(e)
 	}
 	return e.close()
 }

@@ -10,7 +10,7 @@ import (
 // host in pure Go. All its methods may be called at once.
 type Host struct {
 	engine Engine
-	tracer func(TraceEvent)
+	tracer tracer // nil: calls are not traced
 }
 
 // NewHost is the host that stands on an engine.
@@ -26,8 +26,8 @@ func (h *Host) String() string { return h.engine.Name() }
 // and type. SOCK_NONBLOCK in typ makes a socket whose calls give EAGAIN instead
 // of waiting; SOCK_CLOEXEC is accepted, and always so.
 func (h *Host) Socket(family Family, typ Type, proto Protocol) (*Socket, error) {
-	if h.tracer != nil {
-		return h.traceSocket(family, typ, proto)
+	if t := h.tracer; t != nil {
+		return t.socket(h, family, typ, proto)
 	}
 	return h.socket(family, typ, proto)
 }
@@ -42,8 +42,8 @@ func (h *Host) socket(family Family, typ Type, proto Protocol) (*Socket, error) 
 
 // Socketpair is socketpair(2): two connected sockets of AF_UNIX.
 func (h *Host) Socketpair(family Family, typ Type, proto Protocol) (*Socket, *Socket, error) {
-	if h.tracer != nil {
-		return h.traceSocketpair(family, typ, proto)
+	if t := h.tracer; t != nil {
+		return t.socketpair(h, family, typ, proto)
 	}
 	return h.socketpair(family, typ, proto)
 }
@@ -80,8 +80,8 @@ func (h *Host) Adopt(ep Endpoint) *Socket { return h.adopt(ep) }
 // file system that the host's unix sockets live in. Until then the path
 // refuses Bind with EADDRINUSE, even if the socket is closed.
 func (h *Host) Unlink(path string) error {
-	if h.tracer != nil {
-		return h.traceUnlink(path)
+	if t := h.tracer; t != nil {
+		return t.unlink(h, path)
 	}
 	return h.unlink(path)
 }

@@ -2,8 +2,7 @@ package sockeye
 
 import (
 	"errors"
-	"fmt"
-	"slices"
+	"strconv"
 	"syscall"
 )
 
@@ -28,21 +27,13 @@ var levelNames = names{
 //	err := sockeye.SO_REUSEADDR.Set(s, true)
 //	mss, err := sockeye.TCP_MAXSEG.Get(s)
 //
-// In the lists of options the last argument tells the type T: bool for
-// boolCodec; int for intCodec and bigEndianCodec; time.Duration for seconds,
-// milliseconds and timevalCodec; string, []byte and []uint32 for stringCodec,
-// bytesCodec and gidsCodec; syscall.Errno for errnoCodec; the type in brackets
-// for intLike; and for the others [Linger], [Credentials], [Membership],
-// [SourceMembership], [MulticastInterface], [ICMPFilter], [PortRange], [Pktinfo],
-// [Sockaddr] or [TCPInfo]. Sizes are in bytes.
-//
 // Options that are not here can be reached by number, with Socket.Getsockopt
 // and Socket.Setsockopt.
 type Option[T any] struct {
 	Level, Name int
 	label       string
 	access      Access
-	codec       codec[T]
+	codec       *codec[T]
 }
 
 // Access says which of getsockopt(2) and setsockopt(2) know an option.
@@ -86,21 +77,6 @@ type AnyOption interface {
 	Value(s *Socket) (any, error)
 }
 
-var options []AnyOption
-
-// Options gives every option that this package knows by name, level by level.
-func Options() []AnyOption { return slices.Clone(options) }
-
-// option makes an option and lists it. There are 150 of them: inlined, their making would be 60 KB of
-// every program.
-//
-//go:noinline
-func option[T any](level, name int, label string, access Access, c codec[T]) Option[T] {
-	o := Option[T]{level, name, label, access, c}
-	options = append(options, o)
-	return o
-}
-
 // String is the option's Linux name.
 func (o Option[T]) String() string { return o.label }
 
@@ -138,7 +114,7 @@ func (o Option[T]) Get(s *Socket) (T, error) {
 		return zero, err
 	}
 	if n < o.codec.min {
-		return zero, fmt.Errorf("getsockopt %s: got %d bytes, want at least %d", o.label, n, o.codec.min)
+		return zero, errors.New("getsockopt " + o.label + ": got " + strconv.Itoa(n) + " bytes, want at least " + strconv.Itoa(o.codec.min))
 	}
 	return o.codec.decode(buf[:n]), nil
 }

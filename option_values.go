@@ -2,9 +2,9 @@ package sockeye
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -32,7 +32,12 @@ func intLike[T ~int | ~uint8 | ~uint16 | ~uint32 | ~uintptr]() codec[T] {
 	}
 }
 
-var intCodec = intLike[int]()
+var (
+	intCodec      = intLike[int]()
+	familyCodec   = intLike[Family]()
+	typeCodec     = intLike[Type]()
+	protocolCodec = intLike[Protocol]()
+)
 
 var boolCodec = codec[bool]{
 	typ: "int (boolean)", size: 4, min: 1,
@@ -91,16 +96,14 @@ var timevalCodec = codec[time.Duration]{
 	},
 }
 
-// stringCodec is the codec of a name of up to size bytes, its NUL included.
-func stringCodec(size int) codec[string] {
-	return codec[string]{
-		typ: "string", size: size,
-		encode: func(v string) []byte { return append([]byte(v), 0) },
-		decode: func(b []byte) string {
-			s, _, _ := strings.Cut(string(b), "\x00")
-			return s
-		},
-	}
+// nameCodec is the codec of a name of up to 16 bytes, its NUL included.
+var nameCodec = codec[string]{
+	typ: "string", size: 16,
+	encode: func(v string) []byte { return append([]byte(v), 0) },
+	decode: func(b []byte) string {
+		s, _, _ := strings.Cut(string(b), "\x00")
+		return s
+	},
 }
 
 // A Linger is the value of SO_LINGER, C's struct linger (socket(7)). With On
@@ -115,7 +118,7 @@ func (l Linger) String() string {
 	if !l.On {
 		return "off"
 	}
-	return fmt.Sprintf("on, %d s", l.Seconds)
+	return "on, " + strconv.Itoa(l.Seconds) + " s"
 }
 
 var lingerCodec = codec[Linger]{
@@ -134,7 +137,7 @@ type Credentials struct {
 const sizeofUcred = 12
 
 func (c Credentials) String() string {
-	return fmt.Sprintf("pid %d, uid %d, gid %d", c.PID, c.UID, c.GID)
+	return "pid " + strconv.Itoa(int(c.PID)) + ", uid " + strconv.FormatUint(uint64(c.UID), 10) + ", gid " + strconv.FormatUint(uint64(c.GID), 10)
 }
 
 func (c Credentials) encode() []byte {
@@ -253,7 +256,12 @@ func (f ICMPFilter) Block(typ uint8) ICMPFilter {
 // Blocks tells whether the ICMP type is blocked.
 func (f ICMPFilter) Blocks(typ uint8) bool { return f.Blocked[typ/32]&(1<<(typ%32)) != 0 }
 
-func icmpFilterCodec(words int) codec[ICMPFilter] {
+var (
+	icmpFilterCodec  = filterCodec(1)
+	icmp6FilterCodec = filterCodec(8)
+)
+
+func filterCodec(words int) codec[ICMPFilter] {
 	typ := "struct icmp_filter"
 	if words > 1 {
 		typ = "struct icmp6_filter"
@@ -290,6 +298,11 @@ var gidsCodec = codec[[]uint32]{
 		return gids
 	},
 }
+
+var (
+	ipOptionsCodec   = bytesCodec(40)
+	fastOpenKeyCodec = bytesCodec(32)
+)
 
 func bytesCodec(size int) codec[[]byte] {
 	same := func(b []byte) []byte { return b }

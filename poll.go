@@ -22,8 +22,8 @@ type PollFd struct {
 // and no error. A socket that is closed gives POLLNVAL. All sockets are of this
 // host.
 func (h *Host) Poll(ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
-	if h.tracer != nil {
-		return h.tracePoll(ctx, fds, timeout)
+	if t := h.tracer; t != nil {
+		return t.poll(h, ctx, fds, timeout)
 	}
 	return h.poll(ctx, fds, timeout)
 }

@@ -11,8 +11,8 @@ import (
 // too. What of a datagram does not fit into p is lost; with MSG_TRUNC the number
 // is the datagram's true length.
 func (s *Socket) Recv(p []byte, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceRecv(p, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.recv(s, p, flags)
 	}
 	return s.recv(p, flags)
 }
@@ -46,8 +46,8 @@ func doRecv(o *op) (err error) {
 
 // Recvfrom is recvfrom(2): Recv that tells the sender.
 func (s *Socket) Recvfrom(p []byte, flags MsgFlags) (int, Sockaddr, error) {
-	if s.c.traced() {
-		return s.traceRecvfrom(p, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.recvfrom(s, p, flags)
 	}
 	return s.recvfrom(p, flags)
 }
@@ -74,8 +74,8 @@ func doRecvfrom(o *op) (err error) {
 
 // Recvmsg is recvmsg(2): it fills in m, and gives m.N.
 func (s *Socket) Recvmsg(m *Message, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceRecvmsg(m, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.recvmsg(s, m, flags)
 	}
 	return s.recvmsg(m, flags)
 }
@@ -108,8 +108,8 @@ func doRecvmsg(o *op) error {
 // many. It waits until all are filled; with MSG_WAITFORONE, for the first. An
 // error after some messages comes together with their number.
 func (s *Socket) Recvmmsg(ms []Message, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceRecvmmsg(ms, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.recvmmsg(s, ms, flags)
 	}
 	return s.recvmmsg(ms, flags)
 }

@@ -9,8 +9,8 @@ import (
 // all is taken; when that fails midway it gives both the count and the error. A
 // non-blocking stream may take fewer bytes than it was given.
 func (s *Socket) Send(p []byte, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceSend(p, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.send(s, p, flags)
 	}
 	return s.send(callSend, p, flags, Sockaddr{})
 }
@@ -18,25 +18,33 @@ func (s *Socket) Send(p []byte, flags MsgFlags) (int, error) {
 // Sendto is sendto(2): Send that names the receiver. The zero Sockaddr names
 // the connected peer.
 func (s *Socket) Sendto(p []byte, flags MsgFlags, to Sockaddr) (int, error) {
-	if s.c.traced() {
-		return s.traceSendto(p, flags, to)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendto(s, p, flags, to)
 	}
 	return s.send(callSendto, p, flags, to)
 }
 
 func (s *Socket) send(call *call, p []byte, flags MsgFlags, to Sockaddr) (int, error) {
-	if flags&MSG_DONTWAIT != 0 && s.ctx == nil { // it takes no op
-		n, err := s.c.ep.Send(p, flags, to)
-		if err != nil {
-			return n, s.c.fail(call, to, err)
+	n := 0
+	if s.ctx == nil && s.c.deadline[ForWrite].Load() == 0 { // most sends need not wait: these take no op
+		var err error
+		if n, err = s.c.ep.Send(p, flags, to); err == nil && n < len(p) {
+			err = syscall.EAGAIN
 		}
-		return n, nil
+		if !pending(err) || flags&MSG_DONTWAIT != 0 || s.c.nonblock.Load() {
+			return s.sent(call, n, to, err)
+		}
 	}
 	o := s.newOp(ForWrite, doSend)
-	o.p, o.flags, o.name = p, flags, to
+	o.p, o.n, o.flags, o.name = p, n, flags, to
 	err := o.run()
-	n := o.n
+	n = o.n
 	o.free()
+	return s.sent(call, n, to, err)
+}
+
+// sent is how a send ends that took n bytes: a part of them is no error.
+func (s *Socket) sent(call *call, n int, to Sockaddr, err error) (int, error) {
 	if err != nil && (n == 0 || err != syscall.EAGAIN) {
 		return n, s.c.fail(call, to, err)
 	}
@@ -55,8 +63,8 @@ func doSend(o *op) error {
 // Sendmsg is sendmsg(2). It sets m.N, and gives it. On a blocking stream it
 // goes on until all is taken, as Send does.
 func (s *Socket) Sendmsg(m *Message, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceSendmsg(m, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendmsg(s, m, flags)
 	}
 	return s.sendmsg(m, flags)
 }
@@ -97,8 +105,8 @@ func doSendmsg(o *op) error {
 // each, and tells how many went. An error after some messages comes together
 // with their number.
 func (s *Socket) Sendmmsg(ms []Message, flags MsgFlags) (int, error) {
-	if s.c.traced() {
-		return s.traceSendmmsg(ms, flags)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendmmsg(s, ms, flags)
 	}
 	return s.sendmmsg(ms, flags)
 }

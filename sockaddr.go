@@ -2,7 +2,7 @@ package sockeye
 
 import (
 	"encoding/binary"
-	"fmt"
+	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -194,7 +194,7 @@ func (sa Sockaddr) String() string {
 	case sa.IsZero():
 		return "-"
 	case sa.raw:
-		return fmt.Sprintf("%v:%x", sa.family, sa.Data())
+		return sa.family.String() + ":" + hex.EncodeToString(sa.Data())
 	case sa.family == AF_UNIX && strings.HasPrefix(sa.name, "\x00"):
 		return "@" + sa.name[1:]
 	case sa.family == AF_UNIX:

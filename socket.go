@@ -83,8 +83,8 @@ func (s *Socket) SetNonblock(on bool) { s.c.nonblock.Store(on) }
 
 // Bind is bind(2): it gives the socket its local address.
 func (s *Socket) Bind(sa Sockaddr) error {
-	if s.c.traced() {
-		return s.traceBind(sa)
+	if t := s.c.host.tracer; t != nil {
+		return t.bind(s, sa)
 	}
 	return s.bind(sa)
 }
@@ -100,8 +100,8 @@ func (s *Socket) bind(sa Sockaddr) error {
 // established connections that wait for Accept; the system cuts it to
 // net.core.somaxconn.
 func (s *Socket) Listen(backlog int) error {
-	if s.c.traced() {
-		return s.traceListen(backlog)
+	if t := s.c.host.tracer; t != nil {
+		return t.listen(s, backlog)
 	}
 	return s.listen(backlog)
 }
@@ -116,8 +116,8 @@ func (s *Socket) listen(backlog int) error {
 // Shutdown is shutdown(2). After SHUT_WR the peer reads the end of the stream
 // and can still send.
 func (s *Socket) Shutdown(how How) error {
-	if s.c.traced() {
-		return s.traceShutdown(how)
+	if t := s.c.host.tracer; t != nil {
+		return t.shutdown(s, how)
 	}
 	return s.shutdown(how)
 }
@@ -135,8 +135,8 @@ func (s *Socket) shutdown(how How) error {
 // Close is close(2). It wakes every call that waits on the socket. Data that
 // was received and not read turns the end of the connection into a RST.
 func (s *Socket) Close() error {
-	if s.c.traced() {
-		return s.traceClose()
+	if t := s.c.host.tracer; t != nil {
+		return t.close(s)
 	}
 	return s.close()
 }
@@ -151,8 +151,8 @@ func (s *Socket) close() error {
 
 // Getsockname is getsockname(2): the local address.
 func (s *Socket) Getsockname() (Sockaddr, error) {
-	if s.c.traced() {
-		return s.traceGetsockname()
+	if t := s.c.host.tracer; t != nil {
+		return t.getsockname(s)
 	}
 	return s.getsockname()
 }
@@ -167,8 +167,8 @@ func (s *Socket) getsockname() (Sockaddr, error) {
 
 // Getpeername is getpeername(2): the address of the connected peer.
 func (s *Socket) Getpeername() (Sockaddr, error) {
-	if s.c.traced() {
-		return s.traceGetpeername()
+	if t := s.c.host.tracer; t != nil {
+		return t.getpeername(s)
 	}
 	return s.getpeername()
 }
@@ -184,8 +184,8 @@ func (s *Socket) getpeername() (Sockaddr, error) {
 // Getsockopt is getsockopt(2) by number. It fills in val, as C lays the value
 // out, and returns the length of the value in bytes.
 func (s *Socket) Getsockopt(level, name int, val []byte) (int, error) {
-	if s.c.traced() {
-		return s.traceGetsockopt(level, name, val)
+	if t := s.c.host.tracer; t != nil {
+		return t.getsockopt(s, level, name, val)
 	}
 	return s.getsockopt(level, name, val)
 }
@@ -200,8 +200,8 @@ func (s *Socket) getsockopt(level, name int, val []byte) (int, error) {
 
 // Setsockopt is setsockopt(2) by number, with a value as C lays it out.
 func (s *Socket) Setsockopt(level, name int, val []byte) error {
-	if s.c.traced() {
-		return s.traceSetsockopt(level, name, val)
+	if t := s.c.host.tracer; t != nil {
+		return t.setsockopt(s, level, name, val)
 	}
 	return s.setsockopt(level, name, val)
 }
@@ -255,8 +255,8 @@ func (s *Socket) AtMark() (bool, error) {
 }
 
 func (s *Socket) askIoctl(req uint) (int, error) {
-	if s.c.traced() {
-		return s.traceIoctl(req)
+	if t := s.c.host.tracer; t != nil {
+		return t.ioctl(s, req)
 	}
 	return s.ioctl(req)
 }

@@ -17,8 +17,8 @@ import (
 // bytes dst took; what was read before an error in sending is lost, as with any
 // copy.
 func Splice(dst, src *Socket, max int64) (int64, error) {
-	if src.c.traced() {
-		return src.traceSplice(dst, max)
+	if t := src.c.host.tracer; t != nil {
+		return t.splice(src, dst, max)
 	}
 	return splice(dst, src, max)
 }
@@ -63,8 +63,8 @@ func copyStream(dst, src *Socket, max int64) (int64, error) {
 // Sendfile sends what is in the file from its current offset on, until its end
 // or, where max is not negative, until max bytes have gone (sendfile(2)).
 func (s *Socket) Sendfile(file *os.File, max int64) (int64, error) {
-	if s.c.traced() {
-		return s.traceSendfile(file, max)
+	if t := s.c.host.tracer; t != nil {
+		return t.sendfile(s, file, max)
 	}
 	return s.sendfile(file, max)
 }

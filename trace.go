@@ -25,32 +25,67 @@ type TraceEvent struct {
 
 var traceID atomic.Uint64
 
+// A tracer makes calls and tells of them. The one there is, tracing, stands behind an interface so that a
+// program without WithTrace contains neither these calls nor what puts them into words.
+type tracer interface {
+	socket(h *Host, family Family, typ Type, proto Protocol) (*Socket, error)
+	socketpair(h *Host, family Family, typ Type, proto Protocol) (*Socket, *Socket, error)
+	unlink(h *Host, path string) error
+	bind(s *Socket, sa Sockaddr) error
+	listen(s *Socket, backlog int) error
+	connect(s *Socket, sa Sockaddr) error
+	accept(s *Socket, flags Type) (*Socket, Sockaddr, error)
+	shutdown(s *Socket, how How) error
+	close(s *Socket) error
+	getsockname(s *Socket) (Sockaddr, error)
+	getpeername(s *Socket) (Sockaddr, error)
+	getsockopt(s *Socket, level, name int, val []byte) (int, error)
+	setsockopt(s *Socket, level, name int, val []byte) error
+	recv(s *Socket, p []byte, flags MsgFlags) (int, error)
+	recvfrom(s *Socket, p []byte, flags MsgFlags) (int, Sockaddr, error)
+	recvmsg(s *Socket, m *Message, flags MsgFlags) (int, error)
+	recvmmsg(s *Socket, ms []Message, flags MsgFlags) (int, error)
+	send(s *Socket, p []byte, flags MsgFlags) (int, error)
+	sendto(s *Socket, p []byte, flags MsgFlags, to Sockaddr) (int, error)
+	sendmsg(s *Socket, m *Message, flags MsgFlags) (int, error)
+	sendmmsg(s *Socket, ms []Message, flags MsgFlags) (int, error)
+	splice(s *Socket, dst *Socket, max int64) (int64, error)
+	sendfile(s *Socket, file *os.File, max int64) (int64, error)
+	ioctl(s *Socket, req uint) (int, error)
+	poll(h *Host, ctx context.Context, fds []PollFd, timeout time.Duration) (int, error)
+	newEpoll(h *Host) (*Epoll, error)
+	epollAdd(e *Epoll, s *Socket, events Events, data any) error
+	epollDelete(e *Epoll, s *Socket) error
+	epollWait(e *Epoll, ctx context.Context, events []EpollEvent, timeout time.Duration) (int, error)
+	epollClose(e *Epoll) error
+}
+
+type tracing struct{ tell func(TraceEvent) }
+
 // WithTrace is the same host, with f called at the beginning and the end of
 // each call on its sockets. Several calls may be going on at once.
 func (h *Host) WithTrace(f func(TraceEvent)) *Host {
-	return &Host{engine: h.engine, tracer: f}
+	return &Host{engine: h.engine, tracer: &tracing{f}}
 }
 
-func (c *core) traced() bool { return c.host.tracer != nil }
-
-// trace reports a call's beginning; what it returns reports the end.
-func (h *Host) trace(call, format string, args ...any) func(err error, result string, more ...any) {
+// begin reports a call's beginning; what it returns reports the end.
+func (t *tracing) begin(call, format string, args ...any) func(err error, result string, more ...any) {
 	ev := TraceEvent{ID: traceID.Add(1), Call: call, Args: fmt.Sprintf(format, args...)}
 	start := time.Now()
-	h.tracer(ev)
+	t.tell(ev)
 	return func(err error, result string, more ...any) {
 		ev.Done, ev.Err, ev.Elapsed = true, err, time.Since(start)
 		ev.Result = fmt.Sprintf(result, more...)
 		if err != nil {
 			ev.Result = "-1 " + traceErr(err)
 		}
-		h.tracer(ev)
+		t.tell(ev)
 	}
 }
 
-func (s *Socket) trace(call, format string, args ...any) func(err error, result string, more ...any) {
-	args = append([]any{s.Descriptor()}, args...)
-	return s.c.host.trace(call, strings.TrimSuffix("%d, "+format, ", "), args...)
+func (t *tracing) on(fd int, call, format string, args ...any) func(err error, result string, more ...any) {
+	args = append([]any{fd}, args...)
+	return t.begin(call, strings.TrimSuffix("%d, "+format, ", "), args...)
 }
 
 // traceErr names an error as strace does.
@@ -90,11 +125,11 @@ func traceAddr(sa Sockaddr) string {
 	if sa.IsZero() {
 		return "NULL"
 	}
-	return fmt.Sprintf("{%v %v}", sa.Family(), sa)
+	return "{" + sa.Family().String() + " " + sa.String() + "}"
 }
 
 func traceOption(level, name int) string {
-	for _, o := range options {
+	for _, o := range Options() {
 		if l, n := o.Number(); l == level && n == name {
 			return o.LevelName() + ", " + o.String()
 		}
@@ -109,8 +144,8 @@ func traceValue(b []byte) string {
 	return traceBytes(b)
 }
 
-func (h *Host) traceSocket(family Family, typ Type, proto Protocol) (*Socket, error) {
-	done := h.trace("socket", "%v, %v, %v", family, typ, proto)
+func (t *tracing) socket(h *Host, family Family, typ Type, proto Protocol) (*Socket, error) {
+	done := t.begin("socket", "%v, %v, %v", family, typ, proto)
 	s, err := h.socket(family, typ, proto)
 	if err != nil {
 		done(err, "")
@@ -120,8 +155,8 @@ func (h *Host) traceSocket(family Family, typ Type, proto Protocol) (*Socket, er
 	return s, nil
 }
 
-func (h *Host) traceSocketpair(family Family, typ Type, proto Protocol) (*Socket, *Socket, error) {
-	done := h.trace("socketpair", "%v, %v, %v", family, typ, proto)
+func (t *tracing) socketpair(h *Host, family Family, typ Type, proto Protocol) (*Socket, *Socket, error) {
+	done := t.begin("socketpair", "%v, %v, %v", family, typ, proto)
 	a, b, err := h.socketpair(family, typ, proto)
 	if err != nil {
 		done(err, "")
@@ -131,36 +166,36 @@ func (h *Host) traceSocketpair(family Family, typ Type, proto Protocol) (*Socket
 	return a, b, nil
 }
 
-func (h *Host) traceUnlink(path string) error {
-	done := h.trace("unlink", "%q", path)
+func (t *tracing) unlink(h *Host, path string) error {
+	done := t.begin("unlink", "%q", path)
 	err := h.unlink(path)
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceBind(sa Sockaddr) error {
-	done := s.trace("bind", "%s", traceAddr(sa))
+func (t *tracing) bind(s *Socket, sa Sockaddr) error {
+	done := t.on(s.Descriptor(), "bind", "%s", traceAddr(sa))
 	err := s.bind(sa)
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceListen(backlog int) error {
-	done := s.trace("listen", "%d", backlog)
+func (t *tracing) listen(s *Socket, backlog int) error {
+	done := t.on(s.Descriptor(), "listen", "%d", backlog)
 	err := s.listen(backlog)
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceConnect(sa Sockaddr) error {
-	done := s.trace("connect", "%s", traceAddr(sa))
+func (t *tracing) connect(s *Socket, sa Sockaddr) error {
+	done := t.on(s.Descriptor(), "connect", "%s", traceAddr(sa))
 	err := s.connect(sa)
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceAccept(flags Type) (*Socket, Sockaddr, error) {
-	done := s.trace("accept", "")
+func (t *tracing) accept(s *Socket, flags Type) (*Socket, Sockaddr, error) {
+	done := t.on(s.Descriptor(), "accept", "")
 	conn, from, err := s.accept(flags)
 	if err != nil {
 		done(err, "")
@@ -170,120 +205,120 @@ func (s *Socket) traceAccept(flags Type) (*Socket, Sockaddr, error) {
 	return conn, from, nil
 }
 
-func (s *Socket) traceShutdown(how How) error {
-	done := s.trace("shutdown", "%v", how)
+func (t *tracing) shutdown(s *Socket, how How) error {
+	done := t.on(s.Descriptor(), "shutdown", "%v", how)
 	err := s.shutdown(how)
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceClose() error {
-	done := s.trace("close", "")
+func (t *tracing) close(s *Socket) error {
+	done := t.on(s.Descriptor(), "close", "")
 	err := s.close()
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceGetsockname() (Sockaddr, error) {
-	done := s.trace("getsockname", "")
+func (t *tracing) getsockname(s *Socket) (Sockaddr, error) {
+	done := t.on(s.Descriptor(), "getsockname", "")
 	sa, err := s.getsockname()
 	done(err, "0, %s", traceAddr(sa))
 	return sa, err
 }
 
-func (s *Socket) traceGetpeername() (Sockaddr, error) {
-	done := s.trace("getpeername", "")
+func (t *tracing) getpeername(s *Socket) (Sockaddr, error) {
+	done := t.on(s.Descriptor(), "getpeername", "")
 	sa, err := s.getpeername()
 	done(err, "0, %s", traceAddr(sa))
 	return sa, err
 }
 
-func (s *Socket) traceGetsockopt(level, name int, val []byte) (int, error) {
-	done := s.trace("getsockopt", "%s", traceOption(level, name))
+func (t *tracing) getsockopt(s *Socket, level, name int, val []byte) (int, error) {
+	done := t.on(s.Descriptor(), "getsockopt", "%s", traceOption(level, name))
 	n, err := s.getsockopt(level, name, val)
 	done(err, "0, %s", traceValue(val[:n]))
 	return n, err
 }
 
-func (s *Socket) traceSetsockopt(level, name int, val []byte) error {
-	done := s.trace("setsockopt", "%s, %s", traceOption(level, name), traceValue(val))
+func (t *tracing) setsockopt(s *Socket, level, name int, val []byte) error {
+	done := t.on(s.Descriptor(), "setsockopt", "%s, %s", traceOption(level, name), traceValue(val))
 	err := s.setsockopt(level, name, val)
 	done(err, "0")
 	return err
 }
 
-func (s *Socket) traceRecv(p []byte, flags MsgFlags) (int, error) {
-	done := s.trace("recv", "%d, %v", len(p), flags)
+func (t *tracing) recv(s *Socket, p []byte, flags MsgFlags) (int, error) {
+	done := t.on(s.Descriptor(), "recv", "%d, %v", len(p), flags)
 	n, err := s.recv(p, flags)
 	done(err, "%d %s", n, traceBytes(p[:min(n, len(p))]))
 	return n, err
 }
 
-func (s *Socket) traceRecvfrom(p []byte, flags MsgFlags) (int, Sockaddr, error) {
-	done := s.trace("recvfrom", "%d, %v", len(p), flags)
+func (t *tracing) recvfrom(s *Socket, p []byte, flags MsgFlags) (int, Sockaddr, error) {
+	done := t.on(s.Descriptor(), "recvfrom", "%d, %v", len(p), flags)
 	n, from, err := s.recvfrom(p, flags)
 	done(err, "%d %s, %s", n, traceBytes(p[:min(n, len(p))]), traceAddr(from))
 	return n, from, err
 }
 
-func (s *Socket) traceRecvmsg(m *Message, flags MsgFlags) (int, error) {
-	done := s.trace("recvmsg", "%d, %v", m.Len(), flags)
+func (t *tracing) recvmsg(s *Socket, m *Message, flags MsgFlags) (int, error) {
+	done := t.on(s.Descriptor(), "recvmsg", "%d, %v", m.Len(), flags)
 	n, err := s.recvmsg(m, flags)
 	done(err, "%d %s, %s, %v", n, traceBuffers(m.Buffers, n), traceAddr(m.Name), m.Flags)
 	return n, err
 }
 
-func (s *Socket) traceRecvmmsg(ms []Message, flags MsgFlags) (int, error) {
-	done := s.trace("recvmmsg", "%d, %v", len(ms), flags)
+func (t *tracing) recvmmsg(s *Socket, ms []Message, flags MsgFlags) (int, error) {
+	done := t.on(s.Descriptor(), "recvmmsg", "%d, %v", len(ms), flags)
 	n, err := s.recvmmsg(ms, flags)
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceSend(p []byte, flags MsgFlags) (int, error) {
-	done := s.trace("send", "%s, %d, %v", traceBytes(p), len(p), flags)
+func (t *tracing) send(s *Socket, p []byte, flags MsgFlags) (int, error) {
+	done := t.on(s.Descriptor(), "send", "%s, %d, %v", traceBytes(p), len(p), flags)
 	n, err := s.send(callSend, p, flags, Sockaddr{})
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceSendto(p []byte, flags MsgFlags, to Sockaddr) (int, error) {
-	done := s.trace("sendto", "%s, %d, %v, %s", traceBytes(p), len(p), flags, traceAddr(to))
+func (t *tracing) sendto(s *Socket, p []byte, flags MsgFlags, to Sockaddr) (int, error) {
+	done := t.on(s.Descriptor(), "sendto", "%s, %d, %v, %s", traceBytes(p), len(p), flags, traceAddr(to))
 	n, err := s.send(callSendto, p, flags, to)
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceSendmsg(m *Message, flags MsgFlags) (int, error) {
-	done := s.trace("sendmsg", "%s, %d, %v, %s", traceBuffers(m.Buffers, m.Len()), m.Len(), flags, traceAddr(m.Name))
+func (t *tracing) sendmsg(s *Socket, m *Message, flags MsgFlags) (int, error) {
+	done := t.on(s.Descriptor(), "sendmsg", "%s, %d, %v, %s", traceBuffers(m.Buffers, m.Len()), m.Len(), flags, traceAddr(m.Name))
 	n, err := s.sendmsg(m, flags)
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceSendmmsg(ms []Message, flags MsgFlags) (int, error) {
-	done := s.trace("sendmmsg", "%d, %v", len(ms), flags)
+func (t *tracing) sendmmsg(s *Socket, ms []Message, flags MsgFlags) (int, error) {
+	done := t.on(s.Descriptor(), "sendmmsg", "%d, %v", len(ms), flags)
 	n, err := s.sendmmsg(ms, flags)
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceSplice(dst *Socket, max int64) (int64, error) {
-	done := s.trace("splice", "%d, %d", dst.Descriptor(), max)
+func (t *tracing) splice(s *Socket, dst *Socket, max int64) (int64, error) {
+	done := t.on(s.Descriptor(), "splice", "%d, %d", dst.Descriptor(), max)
 	n, err := splice(dst, s, max)
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceSendfile(file *os.File, max int64) (int64, error) {
-	done := s.trace("sendfile", "%q, %d", file.Name(), max)
+func (t *tracing) sendfile(s *Socket, file *os.File, max int64) (int64, error) {
+	done := t.on(s.Descriptor(), "sendfile", "%q, %d", file.Name(), max)
 	n, err := s.sendfile(file, max)
 	done(err, "%d", n)
 	return n, err
 }
 
-func (s *Socket) traceIoctl(req uint) (int, error) {
-	done := s.trace("ioctl", "%s", ioctlNames.of(int(req)))
+func (t *tracing) ioctl(s *Socket, req uint) (int, error) {
+	done := t.on(s.Descriptor(), "ioctl", "%s", ioctlNames.of(int(req)))
 	n, err := s.ioctl(req)
 	done(err, "0, %d", n)
 	return n, err
@@ -291,7 +326,7 @@ func (s *Socket) traceIoctl(req uint) (int, error) {
 
 var ioctlNames = names{siocinq: "SIOCINQ", siocoutq: "SIOCOUTQ", siocatmark: "SIOCATMARK"}
 
-func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
+func (t *tracing) poll(h *Host, ctx context.Context, fds []PollFd, timeout time.Duration) (int, error) {
 	show := func(events func(PollFd) Events) string {
 		var b strings.Builder
 		for _, fd := range fds {
@@ -305,7 +340,7 @@ func (h *Host) tracePoll(ctx context.Context, fds []PollFd, timeout time.Duratio
 	if timeout < 0 {
 		limit = -1
 	}
-	done := h.trace("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), limit)
+	done := t.begin("poll", "%s, %v", show(func(fd PollFd) Events { return fd.Events }), limit)
 	n, err := h.poll(ctx, fds, timeout)
 	done(err, "%d %s", n, show(func(fd PollFd) Events { return fd.Revents }))
 	return n, err

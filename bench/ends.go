@@ -12,6 +12,7 @@ import (
 
 	"sockeye"
 	"sockeye/event"
+	"sockeye/kernel"
 	"sockeye/link"
 	"sockeye/stack"
 )
@@ -33,6 +34,9 @@ const (
 	ethernet               // two hosts: MTU 1500, checksums computed and checked
 )
 
+// oursOnKernel is this project's sockets on the kernel, where ours are those in Go.
+const oursOnKernel = ours + "-kernel"
+
 var errNoDatagrams = errors.New("this peer has no datagrams")
 
 // openEnds gives a peer's ends.
@@ -40,6 +44,9 @@ func openEnds(peer string, m medium) (ends, error) {
 	switch peer {
 	case ours:
 		return openStack(m), nil
+	case oursOnKernel:
+		h := kernel.Host()
+		return &stackEnds{h, h, ownLoopback()}, nil
 	case "gvisor":
 		return openGVisor(m)
 	case "net":
@@ -52,7 +59,7 @@ func openEnds(peer string, m medium) (ends, error) {
 	return nil, fmt.Errorf("no peer is called %q", peer)
 }
 
-// StackEnds are this project's hosts in Go. Keepalive is off, as it is with gVisor's adapters.
+// StackEnds are this project's hosts: in Go, or the kernel. Keepalive is off, as it is with gVisor's adapters.
 type stackEnds struct {
 	client, server *sockeye.Host
 	at             string

@@ -91,6 +91,20 @@ var tests = []*test{
 		run:     relayLoad("closes"),
 	},
 	{
+		name: "web-small", about: "sockeye web's server: a file of 1 KiB, 16 clients with a connection each, in one process",
+		metrics: []metric{{name: "requests/s"}},
+		peers:   []string{oursOnKernel, ours, "net"},
+		goals:   []goal{{"requests/s", "net", 0.9}},
+		run:     libraryLoad("web-small"),
+	},
+	{
+		name: "web-large", about: "the same: a file of 64 MiB, one client",
+		metrics: []metric{{name: "Gbit/s"}},
+		peers:   []string{oursOnKernel, ours, "net"},
+		goals:   []goal{{"Gbit/s", "net", 0.9}},
+		run:     libraryLoad("web-large"),
+	},
+	{
 		name: "run-up", about: "iperf3 from inside sockeye run to the machine, MTU 65520",
 		metrics: []metric{{name: "Gbit/s"}},
 		peers:   gateways,
@@ -238,6 +252,30 @@ var tests = []*test{
 		run:     libraryLoad("in-crowd"),
 	},
 	{
+		name: "lab-small", about: "seconds of a lab per real second: 11 hosts with 10 connections each, which send at 1 Mbit/s",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(11, 1e6),
+	},
+	{
+		name: "lab-medium", about: "100 such hosts, 1,000 connections",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(100, 1e6),
+	},
+	{
+		name: "lab-busy", about: "the same at 10 Mbit/s",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(100, 1e7),
+	},
+	{
+		name: "lab-large", about: "1,000 such hosts, 10,000 connections at 1 Mbit/s",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(1000, 1e6),
+	},
+	{
 		name: "size", about: "the smallest program, and the modules outside of golang.org/x that it needs",
 		metrics: []metric{{name: "bytes", lower: true, most: 4.5e6}, {name: "stripped", lower: true}, {name: "modules", count: true}},
 		peers:   []string{ours, "gvisor"},
@@ -245,6 +283,9 @@ var tests = []*test{
 		run:     programSize,
 	},
 }
+
+// Where the growth is linear, Mbit/s, what is carried in a real second, stays as it is.
+var labMetrics = []metric{{name: "s/s"}, {name: "Mbit/s"}, {name: "carried %"}}
 
 var gateways = []string{ours, direct, "slirp4netns", "pasta"}
 

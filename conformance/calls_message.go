@@ -181,6 +181,8 @@ func (x *calls) control(c ControlMessage) string {
 		return sprintf("%s {%s, %d}", name, x.addr(p.Addr), p.MTU)
 	}
 	switch name {
+	case "IP_RECVOPTS", "IP_RETOPTS":
+		return name + " " + headerOptions(c.Data)
 	case "IP_RECVORIGDSTADDR", "IPV6_RECVORIGDSTADDR":
 		return name + " " + x.addr(SockaddrBytes(c.Data))
 	}

@@ -111,6 +111,7 @@ func groups() []group {
 		{"rights", unixRights()},
 		{"ancillary", ancillary()},
 		{"senttimes", sentTimes()},
+		{"ipoptions", ipOptions()},
 		{"multicast", multicasts()},
 		{"raw", raws()},
 		{"urgent", urgents()},

@@ -1,7 +1,10 @@
 package conformance
 
 import (
+	"errors"
 	"os"
+	"syscall"
+	"time"
 
 	. "sockeye"
 )
@@ -136,6 +139,43 @@ func unixRights() []Scenario {
 			x.recvmsg(b, room(20, 64), 0)
 		}},
 	})...)
+	all = append(all, each([]kind{unixStream, unixDgram, unixSeqpacket}, []script{
+		{"a socket that waits at itself ends when another is closed", func(x *calls, k kind) {
+			a, b := x.socketpair(AF_UNIX, k.typ, 0)
+			x.sendmsg(a, message("x", Sockaddr{}, nil, rights(b)), 0)
+			x.close(b)
+			x.ready(a)
+			x.send(a, "it is there", 0)
+			x.closeAnother(k)
+			x.awaitGone(a)
+			x.send(a, "it is gone", MSG_NOSIGNAL)
+		}},
+		{"sockets that wait at each other end when another is closed", func(x *calls, k kind) {
+			a, b := x.socketpair(AF_UNIX, k.typ, 0)
+			c, d := x.socketpair(AF_UNIX, k.typ, 0)
+			x.sendmsg(a, message("x", Sockaddr{}, nil, rights(d)), 0)
+			x.sendmsg(c, message("y", Sockaddr{}, nil, rights(b, b)), 0)
+			x.close(b)
+			x.close(d)
+			x.ready(a)
+			x.ready(c)
+			x.closeAnother(k)
+			x.awaitGone(a)
+			x.awaitGone(c)
+		}},
+		{"sockets that can be received do not end", func(x *calls, k kind) {
+			a, b := x.socketpair(AF_UNIX, k.typ, 0)
+			c, d := x.socketpair(AF_UNIX, k.typ, 0)
+			x.sendmsg(a, message("x", Sockaddr{}, nil, rights(d)), 0)
+			x.sendmsg(c, message("y", Sockaddr{}, nil, rights(d)), 0)
+			x.close(d)
+			x.closeAnother(k)
+			got := x.recvmsg(b, room(5, 64), 0)
+			got = x.recvmsg(got[0], room(5, 64), 0)
+			x.send(c, "z", 0)
+			x.recv(got[0], 5, 0)
+		}},
+	})...)
 	return append(all,
 		Scenario{Name: "unprivileged/credentials that are not one's own", Needs: Needs{Unprivileged: true}, body: func(x *calls) {
 			a, b := x.socketpair(AF_UNIX, SOCK_DGRAM, 0)
@@ -157,6 +197,26 @@ func unixRights() []Scenario {
 			x.recvmsg(v, room(5, 64), MSG_DONTWAIT)
 		}},
 	)
+}
+
+// closeAnother closes two sockets that have nothing to do with others: the system looks for those that nobody can reach.
+func (x *calls) closeAnother(k kind) {
+	x.quietly(func() {
+		a, b := x.socketpair(AF_UNIX, k.typ, 0)
+		x.close(a)
+		x.close(b)
+	})
+}
+
+// awaitGone waits until a socket's peer is.
+func (x *calls) awaitGone(f *fd) {
+	for err := error(nil); err == nil || errors.Is(err, syscall.EAGAIN); x.pause() {
+		if time.Now().After(x.deadline) {
+			x.fail("the peer of %v is still there", f)
+		}
+		_, err = f.s.Send(nil, MSG_DONTWAIT|MSG_NOSIGNAL)
+	}
+	x.ready(f)
 }
 
 // own are the credentials of this process.

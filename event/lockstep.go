@@ -2,7 +2,6 @@ package event
 
 import (
 	"cmp"
-	"fmt"
 	"sync/atomic"
 )
 
@@ -217,8 +216,8 @@ func (l *Loop) step() {
 // settle waits until every other goroutine does.
 func (l *Loop) settle() {
 	defer func() {
-		if r := recover(); r != nil {
-			panic(fmt.Sprintf("event: lockstep cannot wait for the bubble (%v): in lockstep, tests call Loop.Settle in place of synctest.Wait", r))
+		if recover() != nil { // Go prints that panic too
+			panic("event: lockstep cannot wait for the bubble: in lockstep, tests call Loop.Settle in place of synctest.Wait")
 		}
 	}()
 	l.steps.settle()

@@ -10,6 +10,7 @@ import (
 // are joined and the hosts at them.
 type segment struct {
 	plugs    []*plug
+	routers  []*plug         // of the plugs
 	prefixes [2]netip.Prefix // of IPv4 and IPv6
 }
 
@@ -68,6 +69,9 @@ func (n *Network) segments() []*segment {
 				all = append(all, s)
 			}
 			s.plugs = append(s.plugs, p)
+			if h.Forwards() {
+				s.routers = append(s.routers, p)
+			}
 			p.segment = s
 		}
 	}
@@ -96,14 +100,18 @@ func (n *Network) address(all []*segment) {
 			s.addressVersion(v)
 		}
 	}
+	z := &n.zone
+	z.mu.Lock()
+	defer z.mu.Unlock()
 	for _, h := range n.hosts {
+		name := canonical(h.name)
 		for _, p := range h.plugs {
 			for _, a := range p.addrs {
 				if o := n.owners[a.Addr()]; o != nil {
 					panic(fmt.Sprintf("lab: hosts %s and %s have the same address %v", o.name, h.name, a.Addr()))
 				}
 				n.owners[a.Addr()] = h
-				n.names[h.name] = append(n.names[h.name], a.Addr())
+				z.hosts[name], z.owners[a.Addr()] = append(z.hosts[name], a.Addr()), name
 			}
 		}
 	}

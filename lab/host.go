@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"sockeye"
+	"sockeye/nat"
 	"sockeye/stack"
 	"sockeye/stack/inet"
 )
@@ -22,6 +24,9 @@ type Host struct {
 	plugs    []*plug // one for each link
 	routes   []stack.Route
 	programs []func()
+
+	tells   bool          // names
+	lookups atomic.Uint32 // that were sent to a name server
 
 	mu      sync.Mutex
 	stack   *stack.Host
@@ -38,6 +43,12 @@ type HostConfig struct {
 	Addrs []netip.Prefix
 	// Forward makes a router of the host.
 	Forward bool
+	// NAT, if not nil, makes a router of the host that translates IPv4 addresses. Its first link leads outside, the
+	// others inside: hosts there have a route out, and those outside none in. IPv6 does not pass it.
+	NAT *nat.Config
+	// DNS makes Dial and its like ask the name servers for names, as Resolver does. Without it they find them
+	// in a table of the host's own.
+	DNS bool
 	// Unprivileged programs may not do what Linux asks capabilities for.
 	Unprivileged bool
 	// Inet are the settings in net.ipv4 and net.ipv6; nil: those of a fresh Linux machine.
@@ -50,11 +61,21 @@ func (n *Network) Host(name string) *Host { return n.HostWith(name, HostConfig{}
 // Router adds a host that forwards packets between its links.
 func (n *Network) Router(name string) *Host { return n.HostWith(name, HostConfig{Forward: true}) }
 
+// NAT adds a host that translates addresses between its first link, which leads outside, and the others. The zero
+// Config is a full cone; nat.Named has the other kinds. Its mappings are found at Stack().Mappings("eth0"), and last
+// until it crashes.
+func (n *Network) NAT(name string, c nat.Config) *Host { return n.HostWith(name, HostConfig{NAT: &c}) }
+
 // HostWith adds a host with settings of its own.
 func (n *Network) HostWith(name string, c HostConfig) *Host {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.name("host", name)
+	if c.NAT != nil {
+		if err := c.NAT.Check(); err != nil {
+			panic(fmt.Sprintf("lab: host %s: %v", name, err))
+		}
+	}
 	h := &Host{net: n, name: name, number: len(n.hosts), config: c}
 	n.hosts = append(n.hosts, h)
 	return h
@@ -147,7 +168,9 @@ func (h *Host) Crash() {
 	h.net.start()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stack.Close()
+	if h.stack != nil { // of a network that could not come to life there is none
+		h.stack.Close()
+	}
 	if h.outside != nil {
 		h.outside.unplug(h)
 	}
@@ -168,10 +191,10 @@ func (h *Host) boot() {
 	if h.config.Inet != nil {
 		ip = *h.config.Inet
 	}
-	ip.Forwarding = ip.Forwarding || h.config.Forward
+	ip.Forwarding = ip.Forwarding || h.config.Forward || h.config.NAT != nil
 	c := stack.Config{
 		Name: h.name, Loop: h.net.loop, Privileged: !h.config.Unprivileged, Inet: &ip,
-		Hosts: h.net.names, Routes: h.routes,
+		Lookup: h.lookup, Routes: h.routes,
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -181,7 +204,15 @@ func (h *Host) boot() {
 	for i, p := range h.plugs {
 		c.Interfaces = append(c.Interfaces, stack.Interface{Name: interfaceName(i), Port: p, Addrs: p.addrs})
 	}
+	if h.config.NAT != nil && len(h.plugs) > 0 {
+		behaviour := *h.config.NAT
+		behaviour.Observe = (&translation{host: h, next: behaviour.Observe}).observe
+		c.Interfaces[0].NAT = &behaviour
+	}
 	h.stack = stack.NewHost(c)
+	if h.tells {
+		h.net.serveNames(h.stack.Sockets())
+	}
 	for _, f := range h.programs {
 		go f()
 	}

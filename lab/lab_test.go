@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -307,4 +308,18 @@ func TestAConcurrentRunRepeatsFromItsSeed(t *testing.T) {
 	if round(t) == first {
 		t.Error("another seed changes nothing")
 	}
+}
+
+func TestANetworkThatCannotComeToLifeIsClosed(t *testing.T) {
+	leak.Check(t)
+	n := lab.Open(lab.Config{})
+	a := n.HostWith("a", lab.HostConfig{Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}})
+	n.Link(a, n.Host("b"))
+	defer func() {
+		if r := recover(); r != "lab: the network 10.0.0.1/32 at host b has no more addresses" {
+			t.Errorf("it came to life, with %v", r)
+		}
+		n.Close()
+	}()
+	a.Addrs()
 }

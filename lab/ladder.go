@@ -32,8 +32,8 @@ func (c *Conversation) String() string { return c.Tail(len(c.Steps)) }
 
 // Tail draws the last steps of the conversation.
 func (c *Conversation) Tail(steps int) string {
-	rungs := c.rungs()
-	first := max(0, len(rungs)-steps)
+	first := max(0, len(c.Steps)-steps)
+	rungs := c.rungs(first)
 	width := 0
 	for i := range rungs[first:] {
 		width = max(width, utf8.RuneCountInString(rungs[first+i].text))
@@ -79,8 +79,8 @@ func arrow(from int, s *Step, text string, width int) string {
 	return "◀" + shaft + " " + text
 }
 
-// rungs goes through what happens at both ends, in the order of time.
-func (c *Conversation) rungs() []rung {
+// rungs goes through what happens at both ends, in the order of time. Only those from a first one on have texts.
+func (c *Conversation) rungs(first int) []rung {
 	rungs := make([]rung, len(c.Steps))
 	ends := [2]end{{state: sockeye.TCP_CLOSE}, {state: sockeye.TCP_LISTEN}}
 	for _, in := range c.instants() {
@@ -100,7 +100,9 @@ func (c *Conversation) rungs() []rung {
 			e.receives(s)
 		} else {
 			note := e.sends(s)
-			r.text = s.segment(e, &ends[1-at], note)
+			if in.step >= first {
+				r.text = s.segment(e, &ends[1-at], note)
+			}
 		}
 		if e.state != was {
 			r.states[at] = strings.ReplaceAll(strings.TrimPrefix(e.state.String(), "TCP_"), "_", "-")

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -20,20 +21,23 @@ type Network struct {
 	seed  uint64
 	loop  *event.Loop
 	begun time.Time
+	test  string // whose network it is; "": no test's
 
-	mu       sync.Mutex
-	running  bool
-	closed   bool
-	hosts    []*Host
-	switches []*Switch
-	links    []*Link
-	taken    map[string]bool         // names of hosts and switches
-	names    map[string][]netip.Addr // what hosts look up
-	cards    int                     // hardware addresses that are taken
-	owners   map[netip.Addr]*Host    // does not change once the network is running
-	parted   atomic.Pointer[map[pair]bool]
-	trace    trace
-	schedule Schedule // to play from the start
+	mu          sync.Mutex
+	running     bool
+	closed      bool
+	hosts       []*Host
+	switches    []*Switch
+	links       []*Link
+	taken       map[string]bool // names of hosts and switches
+	zone        zone            // what hosts look up
+	nameServers []*Host
+	cards       int                  // hardware addresses that are taken
+	owners      map[netip.Addr]*Host // does not change once the network is running
+	between     map[[2]*Host]link.Faults
+	parted      atomic.Pointer[map[pair]bool]
+	trace       trace
+	schedule    Schedule // to play from the start
 }
 
 // SeedVariable is the environment variable that gives New its seed, to see again what
@@ -75,7 +79,14 @@ func forTest(t TB, c Config) *Network {
 		}
 	}
 	n := Open(c)
+	n.test = "a test"
+	if named, ok := t.(interface{ Name() string }); ok {
+		n.test = named.Name()
+	}
+	n.watch()
+	watched(n, true)
 	t.Cleanup(func() {
+		watched(n, false)
 		if t.Failed() {
 			t.Logf("%s=%d repeats this run of the network, of which this is the end:\n%s", SeedVariable, c.Seed, n.Report())
 		}
@@ -99,8 +110,12 @@ type Config struct {
 func Open(c Config) *Network {
 	n := &Network{
 		seed: c.Seed, begun: time.Now(), schedule: c.schedule,
-		taken: make(map[string]bool), names: make(map[string][]netip.Addr),
-		owners: make(map[netip.Addr]*Host),
+		taken: make(map[string]bool), owners: make(map[netip.Addr]*Host),
+		between: make(map[[2]*Host]link.Faults),
+		zone: zone{
+			hosts: make(map[string][]netip.Addr), given: make(map[string][]netip.Addr),
+			owners: make(map[netip.Addr]string), services: make(map[string][]net.SRV),
+		},
 	}
 	if c.Lockstep != nil {
 		n.loop = event.NewLockstep(c.Lockstep)
@@ -142,6 +157,11 @@ func (n *Network) Close() error {
 	}
 	for _, l := range links {
 		l.close()
+	}
+	for _, h := range hosts {
+		for _, p := range h.plugs {
+			p.closePassages()
+		}
 	}
 	n.loop.Close()
 	return nil

@@ -35,17 +35,7 @@ func (h *Host) Routes() []stack.Route {
 }
 
 // Forwards tells whether the host is a router.
-func (h *Host) Forwards() bool { return h.config.Forward }
-
-// Names are all that hosts can look up, with their addresses.
-func (n *Network) Names() map[string][]netip.Addr {
-	n.start()
-	names := make(map[string][]netip.Addr, len(n.names))
-	for name, addrs := range n.names {
-		names[name] = slices.Clone(addrs)
-	}
-	return names
-}
+func (h *Host) Forwards() bool { return h.config.Forward || h.config.NAT != nil }
 
 // Attach gives the place of a host to one that is outside of the network: a machine, a namespace or a
 // program of its own, which is to have the addresses that Interfaces has, and the Routes. The host that

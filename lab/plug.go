@@ -12,12 +12,13 @@ import (
 // A plug is a host's place at a link. It stays when the host crashes, so that the next
 // life of the host finds its link.
 type plug struct {
-	host    *Host
-	link    *Link
-	port    link.Port
-	addrs   []netip.Prefix
-	segment *segment
-	to      atomic.Pointer[link.Receiver]
+	host     *Host
+	link     *Link
+	port     link.Port
+	addrs    []netip.Prefix
+	segment  *segment
+	to       atomic.Pointer[link.Receiver]
+	passages atomic.Pointer[map[*Host]*passage]
 }
 
 func (h *Host) plugIn(l *Link, port link.Port) {
@@ -46,6 +47,15 @@ func (p *plug) Close() error { return nil }
 
 // Receive implements link.Receiver.
 func (p *plug) Receive(now event.Time, x *packet.Packet) {
+	if w := p.passageOf(x); w != nil {
+		w.enter.Receive(now, x)
+		return
+	}
+	p.take(now, x)
+}
+
+// take gives a packet to the host.
+func (p *plug) take(now event.Time, x *packet.Packet) {
 	to := p.to.Load()
 	why := ""
 	switch {

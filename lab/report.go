@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"sockeye"
 	"sockeye/link"
@@ -13,7 +14,10 @@ import (
 // Report is what the sockets and the links of the network are about: each host's sockets
 // with their states and queues, as ss(8) shows them, what is on its way or was lost
 // on each link, and the last steps of the last conversations.
-func (n *Network) Report() string {
+func (n *Network) Report() string { return n.report(n.Now()) }
+
+// report is Report at a time.
+func (n *Network) report(now time.Duration) string {
 	n.mu.Lock()
 	hosts, links, running := n.hosts, n.links, n.running
 	n.mu.Unlock()
@@ -22,10 +26,20 @@ func (n *Network) Report() string {
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(w, "after %v:\nHOST\tNETWORK\tSTATE\tRECV-Q\tSEND-Q\tLOCAL\tPEER\n", n.Now())
+	fmt.Fprintf(w, "after %v:\nHOST\tNETWORK\tSTATE\tRECV-Q\tSEND-Q\tLOCAL\tPEER\n", now)
 	for _, h := range hosts {
 		for _, s := range h.Stack().ListSockets() {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%v\t%v\n", h.name, protocol(s), state(s), s.RecvQ, s.SendQ, s.Local, s.Remote)
+		}
+	}
+	for _, h := range hosts {
+		if h.config.NAT == nil || len(h.plugs) == 0 || n.Now()-now > quiet { // by another clock all would have expired
+			continue
+		}
+		fmt.Fprintf(w, "NAT\tNETWORK\tINSIDE\tOUTSIDE\tPEERS\tLEFT\n")
+		list, _ := h.Stack().Mappings(interfaceName(0))
+		for _, m := range list {
+			fmt.Fprintf(w, "%s\t%v\t%v\t%v\t%v\t%v\n", h.name, m.Proto, m.Inside, m.Outside, m.Peers, m.Left)
 		}
 	}
 	fmt.Fprintf(w, "LINK\tFROM\tSENT\tARRIVED\tQUEUED\tON ITS WAY\tLOST\n")

@@ -28,6 +28,7 @@ type Step struct {
 	Fragment   bool     // of a datagram
 	Type, Code uint8    // of ICMP
 	hash       uint64   // of what tells it from others
+	translated bool     // and not yet sent on
 }
 
 // trace is what a network remembers.
@@ -37,6 +38,7 @@ type trace struct {
 	next  int // the oldest of steps, once there are all
 
 	// Packets that look the same are taken to arrive in the order in which they were sent.
+	newest   time.Duration    // when a packet was seen last
 	underway map[uint64][]int // steps of a hash that have not arrived
 	latest   map[uint64]int   // the last that has
 }
@@ -64,10 +66,13 @@ func (l *Link) observe(now event.Time, d link.Direction, f link.Fate, p *packet.
 func (t *trace) note(s Step, at time.Duration, f link.Fate, l *Link) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.newest = at
 	switch f {
 	case link.Sent:
-		s.Sent = at
-		t.send(s)
+		if !t.sentOn(s.hash) {
+			s.Sent = at
+			t.send(s)
+		}
 	case link.Delivered:
 		t.arrive(s, at)
 	case link.Duplicated, link.Corrupted, link.Reordered:
@@ -101,6 +106,27 @@ func (n *Network) dropped(p *packet.Packet, ethernet bool, why string) {
 	if i, ok := t.latest[s.hash]; ok {
 		t.steps[i].Arrived, t.steps[i].Lost = 0, why
 	}
+}
+
+// arrived says when a host took a packet that its link brought, if that was later.
+func (n *Network) arrived(p *packet.Packet, ethernet bool, at time.Duration) {
+	var s Step
+	if !s.read(p, ethernet) {
+		return
+	}
+	t := &n.trace
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i, ok := t.latest[s.hash]; ok && t.steps[i].Lost == "" {
+		t.steps[i].Arrived = at
+	}
+}
+
+// last is when a packet was seen last.
+func (t *trace) last() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.newest
 }
 
 // add gives the step's place.

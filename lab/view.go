@@ -51,7 +51,10 @@ func (h *Host) IsUp() bool {
 }
 
 // Router tells whether the host forwards packets.
-func (h *Host) Router() bool { return h.config.Forward }
+func (h *Host) Router() bool { return h.config.Forward || h.config.NAT != nil }
+
+// Translator tells whether the host translates addresses, as Network.NAT makes it.
+func (h *Host) Translator() bool { return h.config.NAT != nil }
 
 // Parted are the pairs of hosts that Part and Isolate keep from each other.
 func (n *Network) Parted() (pairs [][2]*Host) {
@@ -99,7 +102,7 @@ type Rung struct {
 // Rungs are the conversation's packets, in the order of sending.
 func (c *Conversation) Rungs() []Rung {
 	list := make([]Rung, len(c.Steps))
-	for i, r := range c.rungs() {
+	for i, r := range c.rungs(0) {
 		list[i] = Rung{&c.Steps[i], c.from(&c.Steps[i]), r.text, r.states}
 	}
 	return list

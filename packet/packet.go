@@ -8,7 +8,6 @@
 package packet
 
 import (
-	"fmt"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -66,9 +65,7 @@ func (b *Block) Bytes() []byte { return b.mem }
 // Slice is bytes i to j of the block. It takes no reference: the caller's goes into it,
 // or the caller adds one with Retain.
 func (b *Block) Slice(i, j int) Slice {
-	if i < 0 || j < i || j > len(b.mem) {
-		panic(fmt.Sprintf("packet: slice [%d:%d] of a block of %d bytes", i, j, len(b.mem)))
-	}
+	_ = b.mem[i:j:len(b.mem)] // panics if the block is shorter
 	return Slice{b, uint32(i), uint32(j)}
 }
 
@@ -99,9 +96,7 @@ func (s Slice) Footprint() int {
 
 // Sub is bytes i to j of the slice. It takes no reference.
 func (s Slice) Sub(i, j int) Slice {
-	if i < 0 || j < i || j > s.Len() {
-		panic(fmt.Sprintf("packet: part [%d:%d] of a slice of %d bytes", i, j, s.Len()))
-	}
+	_ = s.Bytes()[i:j] // panics if the slice is shorter
 	return Slice{s.block, s.from + uint32(i), s.from + uint32(j)}
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,10 @@ func (all *connections) serve(ctx context.Context, peer *sockeye.Socket, from so
 	all.relayed.Add(1)
 	c := &connection{owner: all, ctx: ctx, peer: peer, event: Event{Peer: from}}
 	if l != nil && all.to.DialNow != nil {
-		if c.target = all.to.DialNow(); c.target != nil {
+		first := l.first(c)
+		c.target, c.sent = all.to.DialNow(first)
+		c.first = bytes.Clone(first[c.sent:])
+		if c.target != nil {
 			all.open(c, l)
 			return
 		}
@@ -135,6 +139,8 @@ type connection struct {
 	peer, target *sockeye.Socket
 	pipes        [2]pipe // from the peer, and from the target
 	event        Event
+	sent         int    // bytes that were sent to the target when it was dialed
+	first        []byte // that were received from the peer by then, but for these
 
 	ended  atomic.Int32 // how many pipes have
 	closed atomic.Int32 // how many have passed that on, too
@@ -156,7 +162,7 @@ type owner interface {
 // join makes the pipes between the peer and the target.
 func (c *connection) join() {
 	peer, target := end{c.peer, c.peer.Type()}, end{c.target, c.target.Type()}
-	c.pipes = [2]pipe{{c: c, src: peer, dst: target}, {c: c, src: target, dst: peer}}
+	c.pipes = [2]pipe{{c: c, src: peer, dst: target, total: int64(c.sent), rest: c.first}, {c: c, src: target, dst: peer}}
 }
 
 // leave gives what has not ended to goroutines.

@@ -19,7 +19,8 @@ type loop struct {
 	epoll    *sockeye.Epoll // of s, and of the connections' sockets with their pipes
 	events   []sockeye.EpollEvent
 	buf      []byte
-	accepted int // since the last turn
+	accepted int  // since the last turn
+	idle     bool // nobody waits to be accepted, until s tells
 }
 
 const (
@@ -60,10 +61,13 @@ func (l *loop) Accept() (*sockeye.Socket, sockeye.Sockaddr, error) {
 		if l.accepted == maxAccepts {
 			l.turn(0)
 		}
-		conn, from, err := l.s.Accept()
-		if !isAgain(err) {
-			l.accepted++
-			return conn, from, err
+		if !l.idle {
+			conn, from, err := l.s.Accept()
+			if !isAgain(err) {
+				l.accepted++
+				return conn, from, err
+			}
+			l.idle = true
 		}
 		if err := l.turn(-1); err != nil {
 			return nil, sockeye.Sockaddr{}, err
@@ -93,8 +97,10 @@ func (l *loop) turn(limit time.Duration) error {
 	l.accepted = 0
 	n, err := l.epoll.Wait(context.Background(), l.events, limit)
 	for _, ev := range l.events[:n] {
-		if p, ok := ev.Data.(*pipe); ok { // not l.s, on which Accept looks
+		if p, ok := ev.Data.(*pipe); ok {
 			l.work(p, ev.Events)
+		} else { // l.s
+			l.idle = false
 		}
 	}
 	clear(l.events[:n])
@@ -114,6 +120,16 @@ func (l *loop) work(p *pipe, events sockeye.Events) {
 	c.leave()
 }
 
+// first receives what the peer of a new connection has sent by now. An end is
+// there to be read again.
+func (l *loop) first(c *connection) []byte {
+	n, err := c.peer.Recv(l.buf, sockeye.MSG_DONTWAIT)
+	if !isAgain(err) {
+		c.fail(err)
+	}
+	return l.buf[:n]
+}
+
 // take begins to relay a connection, unless it is not for the loop.
 func (l *loop) take(c *connection) {
 	c.mu.Lock()
@@ -124,10 +140,15 @@ func (l *loop) take(c *connection) {
 }
 
 func (l *loop) begin(c *connection) bool {
-	buf := smallBuffers.Get().(*[smallBuffer]byte)
-	defer smallBuffers.Put(buf)
-	if !c.pipes[0].turn(buf[:], 0) { // most peers have sent something by now
+	if len(c.first) > 0 {
 		return false
+	}
+	if c.sent == 0 {
+		buf := smallBuffers.Get().(*[smallBuffer]byte)
+		defer smallBuffers.Put(buf)
+		if !c.pipes[0].turn(buf[:], 0) { // most peers have sent something by now
+			return false
+		}
 	}
 	const input = sockeye.POLLIN | sockeye.POLLPRI | sockeye.POLLRDHUP
 	if l.epoll.Add(c.peer, input, &c.pipes[0]) != nil {

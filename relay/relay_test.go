@@ -189,6 +189,43 @@ func TestResetIsPassedOnAfterTheData(t *testing.T) {
 	}
 }
 
+// What a peer has sent, and how it ended, before the relay came to accept it.
+func TestPeerThatIsThereBeforeTheRelay(t *testing.T) {
+	t.Parallel()
+	for _, to := range []Kind{tcp4, tcp6, unixStream} {
+		for _, size := range []int{0, 1, 64 << 10, 100_000} {
+			l, target := Listen(t, host, to)
+			s, at := Listen(t, host, tcp4)
+			client := Dial(t, host, tcp4, at)
+			p := payload(size)
+			_, err := client.Send(p, 0)
+			Check(t, err)
+			Check(t, client.Shutdown(sockeye.SHUT_WR))
+			events := make(chan relay.Event, 2)
+			serve(t, s, relay.At(host, to.Type, target), func(ev relay.Event) { events <- ev })
+			server, _, err := l.Accept()
+			Check(t, err)
+			defer server.Close()
+			if got := Receive(t, server, size); !bytes.Equal(got, p) {
+				t.Errorf("%v: %d bytes came as %d", to, size, len(got))
+			}
+			if n, err := server.Recv(make([]byte, 1), 0); n != 0 || err != nil {
+				t.Errorf("%v: after %d bytes the end came as %d, %v", to, size, n, err)
+			}
+			_, err = server.Send([]byte("answer"), 0)
+			Check(t, err)
+			Check(t, server.Close())
+			if got := Receive(t, client, 6); string(got) != "answer" {
+				t.Errorf("%v: got %q", to, got)
+			}
+			<-events
+			if ev := <-events; ev.Sent != int64(size) || ev.Received != 6 || ev.Err != nil {
+				t.Errorf("%v: %d bytes were told of as %+v", to, size, ev)
+			}
+		}
+	}
+}
+
 // A peer that resets while the other side sends: the sender learns of it as a
 // reset, and reads first what had come before.
 func TestResetUnderWayReachesTheSender(t *testing.T) {

@@ -15,8 +15,10 @@ type Target struct {
 	Dial func(context.Context) (*sockeye.Socket, error)
 
 	// DialNow may be nil. It is Dial for streams to a target that is so near that
-	// there is nothing to wait for; where it gives nil, Dial is to find out.
-	DialNow func() *sockeye.Socket
+	// there is nothing to wait for; where it gives nil, Dial is to find out. first is
+	// what the peer has sent so far: DialNow sends what it can of it, and tells how
+	// many bytes.
+	DialNow func(first []byte) (s *sockeye.Socket, sent int)
 }
 
 // At is a target that has one address or more, which are tried in turn. It has a
@@ -35,13 +37,13 @@ func At(h *sockeye.Host, typ sockeye.Type, addresses ...sockeye.Sockaddr) Target
 			return at
 		}
 	}
-	at.DialNow = func() *sockeye.Socket {
+	at.DialNow = func(first []byte) (s *sockeye.Socket, sent int) {
 		for _, sa := range addresses {
-			if s := dialNow(h, typ, sa); s != nil {
-				return s
+			if s, sent = dialNow(h, typ, sa, first); s != nil {
+				break
 			}
 		}
-		return nil
+		return s, sent
 	}
 	return at
 }
@@ -64,19 +66,30 @@ func dial(ctx context.Context, h *sockeye.Host, typ sockeye.Type, sa sockeye.Soc
 	return s, nil
 }
 
-func dialNow(h *sockeye.Host, typ sockeye.Type, sa sockeye.Sockaddr) *sockeye.Socket {
+func dialNow(h *sockeye.Host, typ sockeye.Type, sa sockeye.Sockaddr, first []byte) (s *sockeye.Socket, sent int) {
 	s, err := h.Socket(sa.Family(), typ|sockeye.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil
+		return nil, 0
+	}
+	carry := len(first) > 0 && sa.Family() != sockeye.AF_UNIX
+	if carry { // the last ACK of the handshake, which waits for data to go with
+		sockeye.TCP_QUICKACK.Set(s, false)
 	}
 	err = s.Connect(sa)
-	if errors.Is(err, syscall.EINPROGRESS) { // on loopback the handshake is over by then
+	// On loopback the handshake is over by now, though the answer is EINPROGRESS.
+	switch under := errors.Is(err, syscall.EINPROGRESS); {
+	case len(first) > 0 && (err == nil || under):
+		sent, err = s.Send(first, 0)
+	case under:
 		err = s.Connect(sa)
 	}
 	if err != nil {
 		s.Close()
-		return nil
+		return nil, 0
+	}
+	if carry { // so that an answer in small pieces does not wait for an ACK
+		sockeye.TCP_QUICKACK.Set(s, true)
 	}
 	s.SetNonblock(false)
-	return s
+	return s, sent
 }

@@ -83,10 +83,12 @@ func sysctl(t *testing.T, core *sock.Sysctl, ip *inet.Sysctl, name string, value
 		ip.ICMPRateMask = uint32(v[0])
 	case "net.ipv6.icmp.ratelimit":
 		ip.ICMP6RateLimit = time.Duration(v[0]) * time.Millisecond
+	case "net.ipv4.conf.all.accept_source_route":
+		ip.AcceptSourceRoute = v[0] != 0
 	case "net.ipv6.bindv6only":
 		ip.BindV6Only = v[0] != 0
 	case "net.ipv4.ip_nonlocal_bind6", "net.ipv6.ip_nonlocal_bind", "net.ipv4.icmp_echo_ignore_broadcasts", "net.ipv6.conf.all.disable_ipv6",
-		"net.ipv6.conf.all.hop_limit", "net.ipv6.conf.default.hop_limit": // always so, or the same as another
+		"net.ipv4.conf.lo.accept_source_route", "net.ipv6.conf.all.hop_limit", "net.ipv6.conf.default.hop_limit": // always so, or the same as another
 	default:
 		set, ok := strings.CutPrefix(name, "net.ipv4.tcp_")
 		if !ok || !sysctlTCP(&ip.TCP, set, values[0], v) {

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
@@ -34,25 +33,28 @@ type Config struct {
 	// Hosts are the names that programs on the host can look up, besides its own and
 	// localhost: what /etc/hosts has.
 	Hosts map[string][]netip.Addr
+	// Lookup, if not nil, is asked for other names. Its error is Dial's.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Seed decides ephemeral ports and all else that is drawn.
 	Seed uint64
 }
 
 // A Host is a host in pure Go.
 type Host struct {
-	name  string
-	sock  sock.Host
-	hosts map[string][]netip.Addr
-	unix  *unix.Family
-	inet  *inet.Stack
-	loop  *event.Loop
-	own   bool // loop is the host's own
-	host  *sockeye.Host
+	name   string
+	sock   sock.Host
+	hosts  map[string][]netip.Addr
+	lookup func(context.Context, string) ([]netip.Addr, error)
+	unix   *unix.Family
+	inet   *inet.Stack
+	loop   *event.Loop
+	own    bool // loop is the host's own
+	host   *sockeye.Host
 }
 
 // NewHost makes a host. It panics when a route leads through no interface of the host.
 func NewHost(c Config) *Host {
-	h := &Host{name: c.Name, loop: c.Loop, hosts: c.Hosts}
+	h := &Host{name: c.Name, loop: c.Loop, hosts: c.Hosts, lookup: c.Lookup}
 	if h.name == "" {
 		h.name = "stack"
 	}
@@ -166,8 +168,8 @@ func (e engine) Poll(ctx context.Context, eps []sockeye.Endpoint, events, revent
 	return e.h.sock.Poll(ctx, eps, events, revents, deadline)
 }
 
-// LookupHost implements sockeye.Resolver, from the host's own table.
-func (e engine) LookupHost(_ context.Context, name string) ([]string, error) {
+// LookupHost implements sockeye.Resolver, from the host's own table or by Config.Lookup.
+func (e engine) LookupHost(ctx context.Context, name string) ([]string, error) {
 	if name == "localhost" {
 		return []string{"127.0.0.1", "::1"}, nil
 	}
@@ -177,6 +179,13 @@ func (e engine) LookupHost(_ context.Context, name string) ([]string, error) {
 	}
 	if len(addrs) == 0 && name == e.h.name {
 		addrs = e.h.addrs()
+	}
+	if len(addrs) == 0 && e.h.lookup != nil {
+		found, err := e.h.lookup(ctx, name)
+		for _, ip := range found {
+			addrs = append(addrs, ip.String())
+		}
+		return addrs, err
 	}
 	if len(addrs) == 0 {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
@@ -190,7 +199,7 @@ func (e engine) InterfaceIndex(name string) (int, error) {
 	defer e.h.sock.Unlock()
 	i := e.h.inet.IfaceByName(name)
 	if i == nil {
-		return 0, fmt.Errorf("stack: host %s has no interface %q", e.h.name, name)
+		return 0, noInterface(e.h.name, name)
 	}
 	return i.Index, nil
 }

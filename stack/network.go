@@ -1,8 +1,9 @@
 package stack
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
+	"strconv"
 
 	"sockeye/link"
 	"sockeye/nat"
@@ -24,6 +25,9 @@ type Interface struct {
 	// this one, the outside: IPv4 packets that it forwards out of it get one of its addresses there. IPv6 is forwarded as it
 	// is.
 	NAT *nat.Config
+	// Advertise is what the host tells on the link as an IPv6 router, once the interface has a link-local address; nil:
+	// nothing.
+	Advertise *inet.Advertisement
 }
 
 // A Route says where packets for a network go: to a gateway, or with none straight to
@@ -49,6 +53,10 @@ func (h *Host) attach(c Config) {
 				panic(err)
 			}
 		}
+		if i.Advertise != nil {
+			iface.Advertise(*i.Advertise)
+		}
+		iface.Begin()
 	}
 	for _, r := range c.Routes {
 		if err := h.addRoute(r); err != nil {
@@ -75,7 +83,7 @@ func (h *Host) addRoute(r Route) error {
 		add.Iface = h.inet.Towards(add.Gateway)
 	}
 	if add.Iface == nil {
-		return fmt.Errorf("stack: route to %v by way of %v: host %s has no interface that leads there", r.Dst, r.Gateway, h.name)
+		return errors.New("stack: route to " + r.Dst.String() + " by way of " + r.Gateway.String() + ": host " + h.name + " has no interface that leads there")
 	}
 	h.inet.AddRoute(add)
 	return nil
@@ -99,19 +107,21 @@ func (h *Host) change(name string, f func(*inet.Iface)) error {
 	defer h.sock.Leave()
 	i := h.inet.IfaceByName(name)
 	if i == nil {
-		return fmt.Errorf("stack: host %s has no interface %q", h.name, name)
+		return noInterface(h.name, name)
 	}
 	f(i)
 	return nil
+}
+
+func noInterface(host, name string) error {
+	return errors.New("stack: host " + host + " has no interface " + strconv.Quote(name))
 }
 
 // Counters are the counters of the Internet layer (netstat -s).
 func (h *Host) Counters() inet.Counters {
 	h.sock.Lock()
 	defer h.sock.Unlock()
-	c := h.inet.Counters.Clone()
-	c.TCP = h.inet.TCPCounters()
-	return c
+	return h.inet.Snapshot()
 }
 
 // A Neighbour is a host on an Ethernet, as ip-neighbour(8) shows it.
@@ -151,6 +161,25 @@ func (h *Host) Interfaces() (list []Interface) {
 			add.Addrs = append(add.Addrs, a.Netip())
 		}
 		list = append(list, add)
+	}
+	return list
+}
+
+// An Address is an address of an interface, as ip-address(8) shows it.
+type Address struct {
+	Interface string
+	Prefix    netip.Prefix
+	inet.AddrInfo
+}
+
+// Addresses are those of all interfaces, also those that are not, or no longer, used.
+func (h *Host) Addresses() (list []Address) {
+	h.sock.Lock()
+	defer h.sock.Unlock()
+	for _, i := range h.inet.Ifaces() {
+		for _, a := range i.AddrInfos() {
+			list = append(list, Address{i.Name, a.Netip(), a})
+		}
 	}
 	return list
 }

@@ -48,23 +48,26 @@ func NewPair(c PairConfig) *Pair {
 
 var pairNames = [2]string{"a", "b"}
 
-// pairAddrs are the addresses of the two hosts in their network.
-var pairAddrs = [2][]netip.Prefix{
-	{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("fd00::1/64")},
-	{netip.MustParsePrefix("10.0.0.2/24"), netip.MustParsePrefix("fd00::2/64")},
+// pairAddrs are the addresses of one of the two hosts in their network.
+func pairAddrs(n int) []netip.Prefix {
+	last := byte(n + 1)
+	return []netip.Prefix{
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, last}), 24),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfd, 15: last}), 64),
+	}
 }
 
 // host makes one of the two hosts.
 func (c *PairConfig) host(loop *event.Loop, n int, port link.Port) *Host {
 	h := c.Host
 	h.Name, h.Loop, h.Seed = pairNames[n], loop, 2*c.Seed+uint64(n)
-	h.Interfaces = []Interface{{Name: "eth0", Port: port, Addrs: pairAddrs[n]}}
+	h.Interfaces = []Interface{{Name: "eth0", Port: port, Addrs: pairAddrs(n)}}
 	h.Hosts = make(map[string][]netip.Addr)
 	for name, addrs := range c.Host.Hosts {
 		h.Hosts[name] = addrs
 	}
 	for i, name := range pairNames {
-		for _, a := range pairAddrs[i] {
+		for _, a := range pairAddrs(i) {
 			h.Hosts[name] = append(h.Hosts[name], a.Addr())
 		}
 	}

@@ -19,13 +19,18 @@ import (
 )
 
 // routed is three hosts: 10.1.0.1 and fd01::1, a router, 10.2.0.1 and fd02::1. The
-// second cable has a smaller MTU.
-func routed(t *testing.T) (a, router, b *stack.Host) {
+// second cable has a smaller MTU. All have the settings as changed.
+func routed(t *testing.T, changes ...func(*inet.Sysctl)) (a, router, b *stack.Host) {
+	ip := inet.DefaultSysctl()
+	for _, change := range changes {
+		change(&ip)
+	}
+	ends := ip
 	loop := leak.Loop(t)
 	one, two := link.Cable(loop, link.CableOptions{Ethernet: true})
 	three, four := link.Cable(loop, link.CableOptions{Ethernet: true, MTU: 1300})
 	host := func(name, v4, v6, via4, via6 string, port link.Port) *stack.Host {
-		return stack.NewHost(stack.Config{Name: name, Loop: loop, Privileged: true,
+		return stack.NewHost(stack.Config{Name: name, Loop: loop, Privileged: true, Inet: &ends,
 			Interfaces: []stack.Interface{{Name: "eth0", Port: port, Addrs: prefixes(v4, v6)}},
 			Routes: []stack.Route{
 				{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr(via4)},
@@ -34,7 +39,6 @@ func routed(t *testing.T) (a, router, b *stack.Host) {
 	}
 	a = host("a", "10.1.0.1/24", "fd01::1/64", "10.1.0.254", "fd01::fe", one)
 	b = host("b", "10.2.0.1/24", "fd02::1/64", "10.2.0.254", "fd02::fe", four)
-	ip := inet.DefaultSysctl()
 	ip.Forwarding = true
 	router = stack.NewHost(stack.Config{Name: "router", Loop: loop, Inet: &ip, Interfaces: []stack.Interface{
 		{Name: "eth0", Port: two, Addrs: prefixes("10.1.0.254/24", "fd01::fe/64")},

@@ -15,8 +15,8 @@ import (
 // After a plain receive the datagrams that wait are lent to those who receive (stack/inet/udp_reader.go).
 // Everything else finds them all the same.
 func TestWhatIsLentToReceiversIsThereForOtherCalls(t *testing.T) {
-	t.Parallel()
 	leak.Check(t)
+	t.Parallel()
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()
 	server, client := udp(h, sockeye.AF_INET, "127.0.0.1", 7000), udp(h, sockeye.AF_INET, "127.0.0.1", 7001)
@@ -94,8 +94,8 @@ func TestWhatIsLentToReceiversIsThereForOtherCalls(t *testing.T) {
 // Linux gives the room of datagrams that it took together back in quarters of SO_RCVBUF, and when there are
 // none of them left.
 func TestRoomOfDatagramsIsGivenBackInQuarters(t *testing.T) {
-	t.Parallel()
 	leak.Check(t)
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		flags sockeye.MsgFlags
@@ -157,8 +157,8 @@ func testRoomOfDatagrams(t *testing.T, h *sockeye.Host, name string, flags socke
 }
 
 func TestManyReceiversGetEachDatagramOnce(t *testing.T) {
-	t.Parallel()
 	leak.Check(t)
+	t.Parallel()
 	const receivers, most = 4, 20000
 	h := stack.NewHost(stack.Config{})
 	defer h.Close()

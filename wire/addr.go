@@ -27,6 +27,9 @@ func AddrFromNetip(a netip.Addr) Addr { return AddrFrom16(a.As16()) }
 func addr4(b []byte) Addr { return Addr{0, mapped | uint64(be.Uint32(b))} }
 func addr6(b []byte) Addr { return Addr{be.Uint64(b), be.Uint64(b[8:])} }
 
+// Words is the address as two numbers, for hashing.
+func (a Addr) Words() (hi, lo uint64) { return a.hi, a.lo }
+
 // As4 is the four bytes of an IPv4 address, the last four of an IPv6 one.
 func (a Addr) As4() (b [4]byte) {
 	be.PutUint32(b[:], uint32(a.lo))

@@ -126,6 +126,13 @@ func (h *IPv4) Put(b []byte, n int) int {
 	return hlen
 }
 
+// Readdress sends a packet, of which b is the header, to another address, and makes the checksum anew.
+func Readdress(b []byte, dst Addr) {
+	dst.put4(b[ip4Dst:])
+	be.PutUint16(b[ip4Checksum:], 0)
+	be.PutUint16(b[ip4Checksum:], Sum(0).Add(b).Checksum())
+}
+
 // DecrementTTL takes one from the time to live of a packet that is forwarded and
 // mends the header's checksum. The time to live must not be zero.
 func DecrementTTL(packet []byte) {

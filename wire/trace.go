@@ -126,34 +126,37 @@ func (h *TCP) Describe(src, dst Addr, n int) string {
 // String is the header without ports, for a segment without payload.
 func (h *TCP) String() string { return h.text(0) }
 
+// Every program with TCP contains text and TCPOptions.String, for headers are printable: they do without
+// package fmt, which would be a fifteenth of a small one.
 func (h *TCP) text(n int) string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "Flags %v", h.Flags)
+	s := "Flags " + h.Flags.String()
 	if n > 0 {
-		fmt.Fprintf(&s, ", seq %d:%d", h.Seq, h.Seq.Add(n))
+		s += ", seq " + digits(h.Seq) + ":" + digits(h.Seq.Add(n))
 	} else if h.Flags&(SYN|FIN|RST) != 0 {
-		fmt.Fprintf(&s, ", seq %d", h.Seq)
+		s += ", seq " + digits(h.Seq)
 	}
 	if h.Flags&ACK != 0 {
-		fmt.Fprintf(&s, ", ack %d", h.Ack)
+		s += ", ack " + digits(h.Ack)
 	}
-	fmt.Fprintf(&s, ", win %d", h.Window)
+	s += ", win " + digits(h.Window)
 	if h.Flags&URG != 0 {
-		fmt.Fprintf(&s, ", urg %d", h.Urgent)
+		s += ", urg " + digits(h.Urgent)
 	}
 	if o := h.Options.String(); o != "" {
-		s.WriteString(", options [" + o + "]")
+		s += ", options [" + o + "]"
 	}
-	return s.String()
+	return s
 }
+
+func digits[T ~uint8 | ~uint16 | ~uint32](n T) string { return strconv.Itoa(int(n)) }
 
 // String is the options as they are built: mss 1460,sackOK,TS val 1 ecr 0.
 func (o *TCPOptions) String() string {
 	var s []string
-	add := func(format string, args ...any) { s = append(s, fmt.Sprintf(format, args...)) }
+	add := func(option string) { s = append(s, option) }
 	_, blocks, fastOpen := o.layout()
 	if o.Has(OptMSS) {
-		add("mss %d", o.MSS)
+		add("mss " + digits(o.MSS))
 	}
 	switch {
 	case o.Has(OptTimestamps | OptSACKPermitted):
@@ -164,17 +167,17 @@ func (o *TCPOptions) String() string {
 		add("nop,nop,sackOK")
 	}
 	if o.Has(OptTimestamps) {
-		add("TS val %d ecr %d", o.TSVal, o.TSEcr)
+		add("TS val " + digits(o.TSVal) + " ecr " + digits(o.TSEcr))
 	}
 	if o.Has(OptWindowScale) {
-		add("nop,wscale %d", o.WindowScale)
+		add("nop,wscale " + digits(o.WindowScale))
 	}
 	if blocks > 0 {
-		sack := fmt.Sprintf("nop,nop,sack %d ", blocks)
+		sack := "nop,nop,sack " + strconv.Itoa(blocks) + " "
 		for _, b := range o.SACK[:blocks] {
-			sack += fmt.Sprintf("{%d:%d}", b.Left, b.Right)
+			sack += "{" + digits(b.Left) + ":" + digits(b.Right) + "}"
 		}
-		add("%s", sack)
+		add(sack)
 	}
 	if fastOpen > 0 {
 		kind := "tfo"
@@ -182,9 +185,9 @@ func (o *TCPOptions) String() string {
 			kind = "exp-tfo"
 		}
 		if o.CookieLen == 0 {
-			add("%s  cookiereq", kind)
+			add(kind + "  cookiereq")
 		} else {
-			add("%s  cookie %s", kind, hex.EncodeToString(o.Cookie[:o.CookieLen]))
+			add(kind + "  cookie " + hex.EncodeToString(o.Cookie[:o.CookieLen]))
 		}
 		for ; fastOpen&3 != 0; fastOpen++ {
 			add("nop")

@@ -54,6 +54,7 @@ func (a *app) root() *cobra.Command {
   sockeye listen 8888 > copy           # a file from one computer
   sockeye connect host:8888 < file     # to another
   sockeye listen -v 8888               # see socket, bind, listen and accept happen
+  sockeye up                           # a whole network, and sockeye fault to break it
   sockeye ping -c 3 localhost
   sockeye options tcp://example.org:80`,
 		Long: `An ADDR is one of

@@ -44,6 +44,7 @@ type chatServer struct {
 	service
 	web     string
 	tls     serverTLS
+	cluster clusterFlags
 	options chat.Options
 }
 
@@ -56,11 +57,16 @@ func (a *app) chatServeCommand() *cobra.Command {
   sockeye chat serve 7000 --web 8080                    # a page for browsers too
   sockeye chat serve 7000 --tls                         # with a certificate made for the occasion
   sockeye chat serve 7000 --cert cert.pem --key key.pem
-  sockeye chat serve unix:/tmp/chat
-`,
+  sockeye chat serve 7000 --cluster 6222                # rooms shared by several machines: the first,
+  sockeye chat serve 7000 --cluster 6222 --peer first:6222   # and the others
+  sockeye chat serve 7000 --nats nats://broker:4222     # or through NATS servers that are there`,
 		Long: `Members are people with sockeye chat join or nc, programs, and with --web browsers. It
 speaks lines of text: /help lists the commands. A member who does not read what is sent
 is dropped and told why, and never holds up the rest.
+
+With --cluster or --nats several servers share their rooms: people, messages, private
+messages and history. --cluster runs a NATS server within, which the others reach at that
+address; each --peer is such an address of another, and who is reached tells of the rest.
 
 It runs until Ctrl-C, which is its orderly end: members are told, and the exit status is 0.`,
 		Args:              arguments("ADDR"),
@@ -82,6 +88,9 @@ It runs until Ctrl-C, which is its orderly end: members are told, and the exit s
 			if srv.options.TLS, err = srv.tls.config(a); err != nil {
 				return err
 			}
+			if err := srv.cluster.check(); err != nil {
+				return err
+			}
 			return srv.serve(cmd.Context())
 		},
 	}
@@ -89,6 +98,7 @@ It runs until Ctrl-C, which is its orderly end: members are told, and the exit s
 	flags := cmd.Flags()
 	flags.StringVar(&srv.web, "web", "", "serve a page for browsers at this address")
 	srv.tls.flags(cmd)
+	srv.cluster.flags(cmd)
 	flags.StringVar(&srv.options.Title, "title", "sockeye chat", "what the server calls itself")
 	flags.IntVar(&srv.options.Members, "members", 20_000, "how many there may be at once")
 	flags.IntVar(&srv.options.History, "history", 100, "how many messages of a room a newcomer gets")
@@ -130,6 +140,11 @@ func (srv *chatServer) serve(ctx context.Context) error {
 		defer tidy()
 		listeners = append(listeners, l)
 	}
+	leave, err := srv.cluster.share(srv.a, s)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	errs := make(chan error, len(at))
 	for i, l := range listeners {
 		go func() {

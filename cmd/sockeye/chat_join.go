@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/user"
+	"strings"
 
 	"sockeye/cmd/sockeye/chat"
 )
@@ -30,10 +31,14 @@ func (m *chatMember) join(ctx context.Context) error {
 	} else {
 		err = m.inLines(ctx, c)
 	}
+	var known failure
 	if refusal, ok := errors.AsType[chat.Refusal](err); ok {
-		return failure{m.to.String(), refusal}
+		err = errors.New(strings.Replace(refusal.Text, "try /name ", "try --name ", 1))
 	}
-	return err
+	if err == nil || ctx.Err() != nil || errors.Is(err, errStdout) || errors.As(err, &known) {
+		return err
+	}
+	return failure{m.to.String(), err}
 }
 
 // inLines sends the lines of standard input, and writes what comes.

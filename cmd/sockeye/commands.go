@@ -12,6 +12,7 @@ func (a *app) commands() []*cobra.Command {
 		a.relayCommand(),
 		a.runCommand(),
 		a.chatCommand(),
+		a.webCommand(),
 		a.upCommand(),
 		a.faultCommand(),
 		a.optionsCommand(),

@@ -23,7 +23,7 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, certificate, connected, accepted, heard, closed, failed, error, log
+	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error, log, page
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
 	Name     string `json:"name,omitempty"`     // of a member of a chat
@@ -45,8 +45,12 @@ func (e event) String() string {
 		return e.Text
 	case "certificate":
 		return "made a certificate; join with --pin " + e.Pin
+	case "cluster":
+		return "the servers of the cluster reach this one at " + e.Address
 	case "listening":
 		return "listening on " + e.Address
+	case "serving":
+		return "serving " + e.Target + " at " + e.Address
 	case "connected":
 		return fmt.Sprintf("connected to %s from %s", e.Peer, e.Address)
 	case "accepted":

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,9 +45,44 @@ Packets on their way keep the delay and the fate that they have.`,
 			return postFault(lab, labup.FaultRequest{Target: args[0], From: from, Words: args[1:]})
 		},
 	}
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return faultWords(name, args)
+	}
 	cmd.Flags().StringVar(&name, "lab", "", "the lab, if several are up")
 	cmd.Flags().StringVar(&from, "from", "", "only what comes from this end of the link")
 	return cmd
+}
+
+// faultWords are what may come behind the arguments, for the shell's completion.
+func faultWords(name string, args []string) ([]string, cobra.ShellCompDirective) {
+	lab, err := labctl.Choose(name)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	s, err := labState(lab)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var links, hosts []string
+	for _, l := range s.Links {
+		links = append(links, l.Name)
+	}
+	for _, h := range s.Hosts {
+		hosts = append(hosts, h.Name)
+	}
+	switch {
+	case len(args) == 0:
+		return slices.Concat(links, hosts, labfile.Reserved), cobra.ShellCompDirectiveNoFileComp
+	case args[0] == "part":
+		return hosts, cobra.ShellCompDirectiveNoFileComp
+	case slices.Contains(hosts, args[0]):
+		return []string{"crash", "restart"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	words := []string{"down", "up", "clear"}
+	for _, f := range labfile.FaultNames() {
+		words = append(words, f+"=")
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // faultHelp is a line for each fault.
@@ -79,15 +115,20 @@ func postFault(lab string, f labup.FaultRequest) error {
 	return nil
 }
 
-// listFaults shows the links with their faults.
-func (a *app) listFaults(lab string) error {
+// labState asks the lab for its state.
+func labState(lab string) (s labup.State, err error) {
 	r, err := labctl.Client(lab).Get("http://lab/lab")
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer r.Body.Close()
-	var s labup.State
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+	return s, json.NewDecoder(r.Body).Decode(&s)
+}
+
+// listFaults shows the links with their faults, and the hosts that are down or parted.
+func (a *app) listFaults(lab string) error {
+	s, err := labState(lab)
+	if err != nil {
 		return err
 	}
 	if a.json {
@@ -96,11 +137,11 @@ func (a *app) listFaults(lab string) error {
 	var rows [][]string
 	for _, l := range s.Links {
 		one, other := l.Ways[0], l.Ways[1]
-		if one.Faults == other.Faults {
-			rows = append(rows, []string{l.Name, "both", faultText(l.Down, one.Faults)})
+		if faultText(one) == faultText(other) {
+			rows = append(rows, []string{l.Name, "both", faultText(one)})
 			continue
 		}
-		rows = append(rows, []string{l.Name, one.From, faultText(l.Down, one.Faults)}, []string{l.Name, other.From, faultText(l.Down, other.Faults)})
+		rows = append(rows, []string{l.Name, one.From, faultText(one)}, []string{l.Name, other.From, faultText(other)})
 	}
 	for _, h := range s.Hosts {
 		if !h.Up {
@@ -113,10 +154,10 @@ func (a *app) listFaults(lab string) error {
 	return a.table([]string{"TARGET", "FROM", "FAULTS"}, rows)
 }
 
-// faultText is the faults of a link.
-func faultText(down bool, faults string) string {
-	if down {
-		return strings.TrimSpace("down " + faults)
+// faultText is the faults of one way of a link.
+func faultText(w labup.WayState) string {
+	if w.Down {
+		return strings.TrimSpace("down " + w.Faults)
 	}
-	return cmp.Or(faults, "none")
+	return cmp.Or(w.Faults, "none")
 }

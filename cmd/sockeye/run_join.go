@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 
@@ -39,7 +38,7 @@ func (r *runner) joined(ctx context.Context, flags *pflag.FlagSet) (*network, er
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialLab(ctx, lab)
+	conn, err := labctl.Dial(ctx, lab)
 	if err != nil {
 		return nil, statusError{statusOwn, "--join " + r.join + ": " + err.Error()}
 	}
@@ -52,15 +51,6 @@ func (r *runner) joined(ctx context.Context, flags *pflag.FlagSet) (*network, er
 	n.plan.Resolv = "# names of the lab are in /etc/hosts\n"
 	n.plan.Hosts = hostsFile(m.Place)
 	return n, nil
-}
-
-// dialLab connects to the control socket of a lab.
-func dialLab(ctx context.Context, lab string) (*net.UnixConn, error) {
-	name, err := labctl.Choose(lab)
-	if err != nil {
-		return nil, err
-	}
-	return labctl.Dial(ctx, name)
 }
 
 // hostsFile is the /etc/hosts of a host of a lab (hosts(5)).

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,15 +15,18 @@ import (
 
 	"sockeye/cmd/sockeye/labctl"
 	"sockeye/cmd/sockeye/labfile"
+	"sockeye/cmd/sockeye/labscreen"
 	"sockeye/cmd/sockeye/labup"
 )
 
 // An upper brings a lab up.
 type upper struct {
-	a    *app
-	path string // of the file; "": the lab that is built in
-	name string
-	log  string
+	a     *app
+	path  string // of the file; "": the lab that is built in
+	name  string
+	log   string
+	page  string
+	plain bool
 }
 
 func (a *app) upCommand() *cobra.Command {
@@ -39,11 +41,12 @@ func (a *app) upCommand() *cobra.Command {
   sockeye fault wan loss=10%          # at another terminal
   sockeye up --check lab.yaml         # is anything wrong with it?
   sockeye up --schema > lab.schema.json`,
-		Long: `Hosts in pure Go run echo, web, sink and source; ports of this machine's loopback lead
-to them, so that curl, nc and browsers can use them, and meet the faults of the links on
-the way. The file is read again when it changes: what is the same in it goes on. A file
+		Long: `Hosts in pure Go run echo, web, chat, sink and source, or an unmodified program; ports of
+this machine's loopback lead to them, so that curl, nc and browsers can use them, and meet
+the faults of the links on the way. At a terminal it shows what goes on; a page shows it to
+a browser. The file is read again when it changes: what is the same in it goes on. A file
 that is wrong is told with line and column, and changes nothing. It runs until Ctrl-C,
-which is its orderly end: the exit status is 0.`,
+which is its orderly end: the exit status is 0. docs/up.md tells more.`,
 		Args:        arguments("[FILE]"),
 		Annotations: map[string]string{"exit": exitStatus, "try": "sockeye up"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -69,6 +72,8 @@ which is its orderly end: the exit status is 0.`,
 	flags.BoolVar(&check, "check", false, "say what is wrong with the file, and do no more")
 	flags.StringVar(&u.name, "name", "", "of the lab, instead of that in its file")
 	flags.StringVar(&u.log, "log", "", "keep the log in this file (default: beside the lab's control socket)")
+	flags.BoolVar(&u.plain, "plain", false, "write lines at a terminal too, and do not take the whole screen")
+	flags.StringVar(&u.page, "page", "127.0.0.1:0", "where the page is, on this machine's loopback; none: there is none")
 	return cmd
 }
 
@@ -130,27 +135,46 @@ func (u *upper) run(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
+	var screen *labscreen.Log // nil: there is none
+	if !u.plain && !u.a.json && !u.a.verbose && terminal(u.a.stdin) && terminal(u.a.stdout) {
+		screen = new(labscreen.Log)
+	}
 	tell := func(text string) {
 		fmt.Fprintf(log, "%s %s\n", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), text)
+		if screen != nil {
+			screen.Add(text)
+			return
+		}
 		u.a.console.event(event{Event: "log", Text: text})
 	}
 	l, err := labup.Start(file, labup.Config{
-		Machine: u.a.host, Dir: filepath.Dir(u.path), AnyPort: u.path == "", Log: tell,
+		Machine: u.a.host, Dir: filepath.Dir(u.path), AnyPort: u.path == "", Command: commander(file.Name, tell), Log: tell,
 	})
 	if err != nil {
 		return startError(err)
 	}
 	defer l.Close()
-	server := &http.Server{Handler: l.Control(), ReadHeaderTimeout: time.Minute}
-	defer server.Close()
-	go server.Serve(control)
-	u.greet(l, log.Name())
-	if changes != nil {
-		go u.watch(ctx, changes, l, tell)
+	d, err := openDoors(ctx, l, control, u.page)
+	if err != nil {
+		return err
 	}
-	<-ctx.Done()
+	defer d.members.Close()
+	if changes != nil {
+		go u.watch(ctx, changes, l, d, tell)
+	}
+	head := append(whatToType(l, d.url), "its log is "+log.Name())
+	if screen != nil {
+		err = labscreen.Run(ctx, l, head, screen, u.a.stdin, u.a.stdout)
+		if ctx.Err() != nil {
+			err = nil
+		}
+	} else {
+		tell(fmt.Sprintf("lab %s is up: %s; Ctrl-C ends it", file.Name, counts(file)))
+		u.announce(l, d.url, head)
+		<-ctx.Done()
+	}
 	tell("down")
-	return nil
+	return err
 }
 
 // startError is why a lab did not come up.
@@ -174,20 +198,37 @@ func (u *upper) openLog(name string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
-// greet says what is there, and what to type.
-func (u *upper) greet(l *labup.Lab, log string) {
-	file := l.File()
-	lines := []string{fmt.Sprintf("lab %s is up: %s; Ctrl-C ends it", file.Name, counts(file))}
+// announce says what there is: for people what to type, and in JSON the addresses.
+func (u *upper) announce(l *labup.Lab, page string, head []string) {
+	if !u.a.json {
+		for _, text := range head {
+			u.a.console.line("sockeye: " + text)
+		}
+		return
+	}
 	for _, p := range l.Ports() {
-		lines = append(lines, fmt.Sprintf("  %-42s # %s, by way of %s", typed(p, file), p.To, p.By))
+		u.a.console.event(event{Event: "listening", Address: p.Address, Target: p.To})
+	}
+	if page != "" {
+		u.a.console.event(event{Event: "page", Address: page})
+	}
+}
+
+// whatToType is lines that say how to use the lab.
+func whatToType(l *labup.Lab, page string) (lines []string) {
+	line := func(typed, meaning string) { lines = append(lines, fmt.Sprintf("  %-42s # %s", typed, meaning)) }
+	file := l.File()
+	for _, p := range l.Ports() {
+		line(typed(p, file), p.To+", by way of "+p.By)
 	}
 	if len(file.Links) > 0 {
-		lines = append(lines, fmt.Sprintf("  %-42s # and sockeye fault %s clear", "sockeye fault "+file.Links[0].Name+" loss=10% delay=200ms", file.Links[0].Name))
+		name := file.Links[0].Name
+		line("sockeye fault "+name+" loss=10% delay=200ms", "and sockeye fault "+name+" clear")
 	}
-	lines = append(lines, "its log is "+log)
-	for _, text := range lines {
-		u.a.console.event(event{Event: "log", Text: text})
+	if page != "" {
+		lines = append(lines, "  "+page)
 	}
+	return lines
 }
 
 // counts says how large the lab is.

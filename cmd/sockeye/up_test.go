@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"sockeye/cmd/sockeye/labup"
 )
 
@@ -110,8 +112,12 @@ laptop		parted from talk
 		t.Errorf("the faults are\n%s, want\n%s", got, want)
 	}
 	var s labup.State
-	if err := json.Unmarshal([]byte(u.fault("--json")), &s); err != nil || !s.Links[0].Down || s.Hosts[1].Up || len(s.Parted) != 2 {
+	if err := json.Unmarshal([]byte(u.fault("--json")), &s); err != nil || !s.Links[0].Ways[1].Down || s.Hosts[1].Up || len(s.Parted) != 2 {
 		t.Errorf("as JSON they are %+v, %v", s, err)
+	}
+	u.fault("wan", "up", "--from", "lan")
+	if got, want, _ := strings.Cut(u.fault(), "web-lan"); got != "wan\tlaptop\tdown delay=200ms rate=1mbit queue=64kb loss=10%\nwan\tlan\tdelay=200ms rate=5mbit queue=64kb loss=10%\n" {
+		t.Errorf("with one way up again the faults are\n%s%s", got, want)
 	}
 	u.fault("wan", "clear")
 	u.fault("web", "restart")
@@ -128,6 +134,23 @@ laptop		parted from talk
 		p := u.run(t, append([]string{"fault"}, strings.Fields(args)...)...)
 		if p.status() == 0 || !strings.HasPrefix(p.err.text(), want) {
 			t.Errorf("sockeye fault %s ends with %d and %q, want %q", args, p.status(), p.err.text(), want)
+		}
+	}
+}
+
+func TestTheShellCompletesFaults(t *testing.T) {
+	t.Parallel()
+	u := up(t)
+	u.told("is up")
+	for args, want := range map[string]string{
+		"":     "wan\nweb-lan\ntalk-lan\nlaptop\nweb\ntalk\npart\njoin\n",
+		"web":  "crash\nrestart\n",
+		"part": "laptop\nweb\ntalk\n",
+		"wan":  "down\nup\nclear\nprofile=\ndelay=\n",
+	} {
+		p := u.run(t, append(append([]string{"__complete", "fault"}, strings.Fields(args)...), "")...)
+		if p.status() != 0 || !strings.HasPrefix(p.out.text(), want) {
+			t.Errorf("behind %q there may be\n%s, want\n%s", args, p.out.text(), want)
 		}
 	}
 }
@@ -211,6 +234,100 @@ func TestAChangedFileIsAppliedAndABadOneIsNot(t *testing.T) {
 	}
 }
 
+func TestAPageShowsTheLabToWhoHasTheToken(t *testing.T) {
+	t.Parallel()
+	u := up(t)
+	url := u.told(`(?m)  (http://127\.0\.0\.1:\d+/\?token=\S+)$`)
+	at, token, _ := strings.Cut(url, "/?token=")
+	ask := func(header string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest("GET", at+"/api/state", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", header)
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Body.Close()
+		b, err := io.ReadAll(a.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.StatusCode, string(b)
+	}
+	if status, _ := ask("Bearer wrong"); status != http.StatusUnauthorized {
+		t.Errorf("a wrong token gives status %d", status)
+	}
+	status, body := ask("Bearer " + token)
+	for _, want := range []string{`"demo"`, `"wan"`, `"talk:6667"`, `"http://127.0.0.1:`} {
+		if status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("status %d, without %s: %s", status, want, body)
+		}
+	}
+	none := &upped{u.run(t, "up", "--page", "none", "--name", "none"), u.env}
+	none.told("its log is")
+	if strings.Contains(none.err.text(), "token") {
+		t.Errorf("without a page it says %s", none.err.text())
+	}
+	far := u.run(t, "up", "--page", "0.0.0.0:0", "--name", "far")
+	far.ends(2, "")
+	far.err.await(t, "the page is for this machine alone; want an address of the loopback")
+}
+
+func TestAHostMayBeAnUnmodifiedProgram(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "net.yaml")
+	if err := os.WriteFile(path, []byte(`
+hosts:
+  web: {run: [web: 80]}
+  real: {run: [command: [curl, -sS, "http://web/"]]}
+  free:
+switches: [lan]
+links: [{between: [web, lan]}, {between: [real, lan]}, {between: [free, lan]}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u := up(t, path)
+	u.told(`real: This is web in the lab net. You are real at `)
+	u.told(`real: command curl -sS http://web/ has ended`)
+	p := u.run(t, "run", "--join", "net/free", "--", "curl", "-sS", "http://web/")
+	p.out.await(t, "You are free at ")
+	if p.status() != 0 {
+		t.Error(p.err.text())
+	}
+	u.signal(os.Interrupt)
+	u.ends(0, "")
+}
+
+func TestATerminalShowsWhatGoesOn(t *testing.T) {
+	t.Parallel()
+	outer, inner := pty(t)
+	if err := unix.IoctlSetWinsize(int(inner.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 120}); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "XDG_RUNTIME_DIR="+t.TempDir(), "TERM=xterm-256color")
+	u := &upped{env: env}
+	cmd := exec.Command(os.Args[0], "up")
+	cmd.Env, cmd.Stdin, cmd.Stdout = env, inner, inner
+	u.process = start(t, cmd)
+	inner.Close()
+	shown := newStream()
+	go func() {
+		io.Copy(shown, outer)
+		shown.close()
+	}()
+	shown.await(t, "lab demo, up for")
+	shown.await(t, "laptop → lan")
+	u.fault("wan", "loss=10%")
+	shown.await(t, "fault: wan loss=10%")
+	if _, err := outer.Write([]byte{3}); err != nil { // Ctrl-C
+		t.Fatal(err)
+	}
+	u.ends(0, "")
+}
+
 func TestUpServesADirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -229,6 +346,23 @@ func TestUpServesADirectory(t *testing.T) {
 	}
 	defer r.Body.Close()
 	if b, err := io.ReadAll(r.Body); string(b) != "a file" {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
+
+func TestUpGivesItsAddressesAsJSON(t *testing.T) {
+	t.Parallel()
+	u := up(t, "--json")
+	port := u.told(`(?m)^{"event":"listening","address":"tcp://([^"]+)","target":"web:80"}$`)
+	u.told(`(?m)^{"event":"page","address":"http://127\.0\.0\.1:\d+/\?token=\w+"}$`)
+	u.fault("wan", "delay=0")
+	u.told(`(?m)^{"event":"log","text":"fault: wan delay=0"}$`)
+	r, err := http.Get("http://" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); !strings.HasPrefix(string(b), "This is web") {
 		t.Errorf("got %q, %v", b, err)
 	}
 }
@@ -257,7 +391,7 @@ func TestUpTellsWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"up", bad}, "sockeye: " + bad + ":1:21: there is no program \"wbe\"; there are echo, web, chat, sink, source\n" +
+		{[]string{"up", bad}, "sockeye: " + bad + ":1:21: there is no program \"wbe\"; there are echo, web, chat, sink, source, command\n" +
 			bad + ":2:9: a link is between two hosts or switches, as between: [client, server]\n"},
 		{[]string{"up", "--check", bad}, "sockeye: " + bad + ":1:21: there is no program"},
 		{[]string{"up", filepath.Join(dir, "none.yaml")}, "sockeye: stat " + filepath.Join(dir, "none.yaml") + ": no such file or directory\n"},

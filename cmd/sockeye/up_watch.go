@@ -28,7 +28,7 @@ func (u *upper) watcher() (*fsnotify.Watcher, error) {
 }
 
 // watch applies the file whenever it has changed.
-func (u *upper) watch(ctx context.Context, w *fsnotify.Watcher, l *labup.Lab, tell func(string)) {
+func (u *upper) watch(ctx context.Context, w *fsnotify.Watcher, l *labup.Lab, d *doors, tell func(string)) {
 	quiet := time.NewTimer(settle)
 	quiet.Stop()
 	for {
@@ -43,6 +43,7 @@ func (u *upper) watch(ctx context.Context, w *fsnotify.Watcher, l *labup.Lab, te
 			}
 		case <-quiet.C:
 			u.reload(l, tell)
+			d.show(l)
 		}
 	}
 }
@@ -57,6 +58,7 @@ func (u *upper) reload(l *labup.Lab, tell func(string)) {
 		tell("the lab stays as it is, until the file is right")
 		return
 	}
+	file.Name = l.File().Name // by which commands know it
 	changed, err := l.Change(file)
 	if len(changed) > 0 {
 		tell("changed as the file has it: " + strings.Join(changed, ", "))

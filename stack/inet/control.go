@@ -66,8 +66,11 @@ func (b *base) tellHeader4(c *sock.Control, d *datagram) {
 	if b.ip.has(recvTOS) {
 		c.Add(sockeye.SOL_IP, sockeye.IP_TOS.Name, []byte{byte(h.tos)})
 	}
-	if b.ip.has(recvOpts) && len(h.options) > 0 {
-		c.Add(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options)
+	if b.ip.has(recvOpts) && h.options.len() > 0 {
+		c.Add(sockeye.SOL_IP, sockeye.IP_RECVOPTS.Name, h.options.data)
+	}
+	if b.ip.has(recvRetOpts) && h.options.len() > 0 {
+		c.Add(sockeye.SOL_IP, sockeye.IP_RETOPTS.Name, b.stack.echoOptions(h).given())
 	}
 	if port, ok := b.originalPort(d); ok && b.ip.has(recvOrigDst) {
 		v := sockeye.SockaddrInet4(h.dst.As4(), port).AppendBytes(make([]byte, 0, sizeofSockaddrIn))
@@ -139,6 +142,8 @@ type wish struct {
 	segment  int
 	dontFrag bool
 
+	options *ipOptions // nil: the socket's
+
 	stamp   int // of the flags of SO_TIMESTAMPING those that say which times to take
 	id      uint32
 	idGiven bool
@@ -168,7 +173,7 @@ func (b *base) wishes(m *sockeye.Message, segment int, ip4 bool) (w wish, err er
 			w.segment = int(binary.NativeEndian.Uint16(c.Data))
 		case sockeye.SOL_IP:
 			if ip4 {
-				err = w.wish4(c)
+				err = b.wish4(&w, c)
 			}
 		case sockeye.SOL_IPV6:
 			switch {
@@ -231,7 +236,8 @@ func (b *base) wishSocket(w *wish, c sockeye.ControlMessage) error {
 	return syscall.EINVAL
 }
 
-func (w *wish) wish4(c sockeye.ControlMessage) error {
+// wish4 is ip_cmsg_send.
+func (b *base) wish4(w *wish, c sockeye.ControlMessage) (err error) {
 	v, ok := c.Int()
 	switch c.Type {
 	case sockeye.IP_PKTINFO.Name:
@@ -249,6 +255,9 @@ func (w *wish) wish4(c sockeye.ControlMessage) error {
 		}
 		w.ttl = v
 		return nil
+	case sockeye.IP_RETOPTS.Name:
+		w.options, err = b.parseOptions(c.Data[:min(len(c.Data), wire.MaxIPv4Options)])
+		return err
 	case sockeye.IP_TOS.Name:
 		if !ok || len(c.Data) != 4 && len(c.Data) != 1 || v < 0 || v > 255 {
 			return syscall.EINVAL

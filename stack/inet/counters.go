@@ -1,11 +1,11 @@
 package inet
 
 import (
-	"fmt"
 	"iter"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sockeye/stack/tcp"
@@ -55,22 +55,26 @@ type UDPCounters struct {
 	IgnoredMulti                                 uint64
 }
 
+// Counting are Counters in use: a type without String, which the linker keeps of every type that a socket leads
+// to, and reflection with it.
+type counting Counters
+
 // ip, icmp and udp are the counters of the version of IP that an address is of.
-func (c *Counters) ip(dst wire.Addr) *IPCounters {
+func (c *counting) ip(dst wire.Addr) *IPCounters {
 	if dst.Is4() {
 		return &c.IP
 	}
 	return &c.IP6
 }
 
-func (c *Counters) icmp(dst wire.Addr) *ICMPCounters {
+func (c *counting) icmp(dst wire.Addr) *ICMPCounters {
 	if dst.Is4() {
 		return &c.ICMP
 	}
 	return &c.ICMP6
 }
 
-func (c *Counters) udp(dst wire.Addr) *UDPCounters {
+func (c *counting) udp(dst wire.Addr) *UDPCounters {
 	if dst.Is4() {
 		return &c.UDP
 	}
@@ -93,11 +97,13 @@ func (c *ICMPCounters) sent(typ uint8) {
 	c.OutType[typ]++
 }
 
-// Clone is a copy that shares nothing.
-func (c Counters) Clone() Counters {
+// Snapshot is a copy of the counters that shares nothing.
+func (s *Stack) Snapshot() Counters {
+	c := Counters(s.Counters)
 	for _, i := range []*ICMPCounters{&c.ICMP, &c.ICMP6} {
 		i.InType, i.OutType = maps.Clone(i.InType), maps.Clone(i.OutType)
 	}
+	c.TCP = s.tcp.host.Counters
 	return c
 }
 
@@ -131,11 +137,11 @@ func (c Counters) All() iter.Seq2[string, uint64] {
 			of := []ICMPCounters{c.ICMP, c.ICMP6}[i]
 			each(of, func(name string, n uint64) { put(group+name, n) })
 			types := []string{"IcmpMsg", "Icmp6"}[i]
-			for _, typ := range slices.Sorted(maps.Keys(of.InType)) {
-				put(fmt.Sprint(types, "InType", typ), of.InType[typ])
+			for typ := range 256 {
+				put(types+"InType"+strconv.Itoa(typ), of.InType[uint8(typ)])
 			}
-			for _, typ := range slices.Sorted(maps.Keys(of.OutType)) {
-				put(fmt.Sprint(types, "OutType", typ), of.OutType[typ])
+			for typ := range 256 {
+				put(types+"OutType"+strconv.Itoa(typ), of.OutType[uint8(typ)])
 			}
 		}
 		each(c.UDP, func(name string, n uint64) { put("Udp"+name, n) })
@@ -168,7 +174,7 @@ func each(group any, f func(name string, n uint64)) {
 func (c Counters) String() string {
 	var b strings.Builder
 	for name, n := range c.All() {
-		fmt.Fprintf(&b, "%-32s%d\n", name, n)
+		b.WriteString(name + strings.Repeat(" ", max(0, 32-len(name))) + strconv.FormatUint(n, 10) + "\n")
 	}
 	return b.String()
 }

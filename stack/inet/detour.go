@@ -121,7 +121,7 @@ func (s *Stack) sentBySocket(h *header, q *wire.Quote) bool {
 	src, dst := q.Ports()
 	switch q.Protocol {
 	case wire.IPPROTO_TCP:
-		return s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}] != nil
+		return s.tcp.flows.get(flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}) != nil
 	case wire.IPPROTO_UDP:
 		return s.quotedUDP(h, q) != nil
 	}

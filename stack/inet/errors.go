@@ -32,7 +32,16 @@ type icmpError struct {
 }
 
 // An errorQueue is a socket's, for MSG_ERRQUEUE (IP_RECVERR in ip(7)).
-type errorQueue []icmpError
+type errorQueue struct {
+	list *[]icmpError // nil: empty, as it is for almost all sockets
+}
+
+func (q *errorQueue) len() int {
+	if q.list == nil {
+		return 0
+	}
+	return len(*q.list)
+}
 
 // maxErrors bounds the queue.
 const maxErrors = 256
@@ -161,25 +170,37 @@ func (b *base) tooLong(dst wire.Addr, port uint16, mtu int) error {
 }
 
 func (q *errorQueue) put(e icmpError) {
-	if len(*q) < maxErrors {
-		e.body = nil
-		*q = append(*q, e)
+	if q.len() >= maxErrors {
+		return
 	}
+	if q.list == nil {
+		q.list = new([]icmpError)
+	}
+	e.body = nil
+	*q.list = append(*q.list, e)
+}
+
+// take takes the first out of a queue that is not empty.
+func (q *errorQueue) take() icmpError {
+	e := (*q.list)[0]
+	if *q.list = (*q.list)[1:]; q.len() == 0 {
+		q.list = nil
+	}
+	return e
 }
 
 // receiveError is recvmsg(2) with MSG_ERRQUEUE (ip_recv_error).
 func (b *base) receiveError(m *sockeye.Message, flags sockeye.MsgFlags) error {
-	if len(b.errors) == 0 {
+	if b.errors.len() == 0 {
 		return syscall.EAGAIN
 	}
-	e := b.errors[0]
-	b.errors = b.errors[1:]
+	e := b.errors.take()
 	isICMP := func(e icmpError) bool {
 		return e.origin == sockeye.SO_EE_ORIGIN_ICMP || e.origin == sockeye.SO_EE_ORIGIN_ICMP6
 	}
 	switch {
-	case len(b.errors) > 0 && isICMP(b.errors[0]):
-		b.Err = b.errors[0].errno
+	case b.errors.len() > 0 && isICMP((*b.errors.list)[0]):
+		b.Err = (*b.errors.list)[0].errno
 		b.WakeAll()
 	case isICMP(e):
 		b.Err = 0

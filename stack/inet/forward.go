@@ -100,6 +100,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 	case h.toMany:
 		p.Release()
 		return
+	case h.options != nil && h.options.hit && h.options.strict && w.next != h.dst:
+		s.sendError(p, h, sourceRouteFailed)
+		return
 	case h.ttl <= 1:
 		c.InHdrErrors++
 		s.sendError(p, h, timeExceeded)
@@ -134,6 +137,9 @@ func (s *Stack) forward(p *packet.Packet, h *header) {
 		wire.DecrementHopLimit(b)
 	} else {
 		wire.DecrementTTL(b)
+		if h.options != nil {
+			s.forwardOptions(b, h, w)
+		}
 	}
 	h.ttl--
 	if !six && s.Sysctl.SendRedirects && s.neighbouring(h, w) {

@@ -32,6 +32,9 @@ func (i *Iface) member(group wire.Addr) bool {
 	if group.Is4() {
 		return false
 	}
+	if group == allRouters && i.auto != nil && i.auto.advert != nil || i.tentative(group) {
+		return true
+	}
 	for _, a := range i.Addrs {
 		if !a.IP.Is4() && a.IP.SolicitedNode() == group {
 			return true
@@ -129,7 +132,7 @@ func (i *Iface) sendReport(group wire.Addr, typ wire.RecordType) {
 	p.Sum = packet.SumGood
 	if group.Is4() {
 		wire.PutIGMPReport(b, records)
-		h.proto, h.options, h.tos = wire.IPPROTO_IGMP, wire.RouterAlertIPv4, 0xc0
+		h.proto, h.options, h.tos = wire.IPPROTO_IGMP, &ipOptions{data: wire.RouterAlertIPv4}, 0xc0
 		copy(p.Push(len(b)), b)
 	} else {
 		wire.PutMLDReport(b, records)

@@ -25,6 +25,7 @@ var (
 	beyondScope            = problem{typ6: wire.ICMPV6_DEST_UNREACH, code6: wire.ICMPV6_NOT_NEIGHBOUR}
 	portUnreachable        = problem{wire.ICMP_DEST_UNREACH, wire.ICMP_PORT_UNREACH, wire.ICMPV6_DEST_UNREACH, wire.ICMPV6_PORT_UNREACH, 0}
 	protocolUnreachable    = problem{wire.ICMP_DEST_UNREACH, wire.ICMP_PROT_UNREACH, wire.ICMPV6_PARAMPROB, wire.ICMPV6_UNK_NEXTHDR, nextHeaderAt}
+	sourceRouteFailed      = problem{typ4: wire.ICMP_DEST_UNREACH, code4: wire.ICMP_SR_FAILED}
 	timeExceeded           = problem{wire.ICMP_TIME_EXCEEDED, wire.ICMP_EXC_TTL, wire.ICMPV6_TIME_EXCEED, wire.ICMPV6_EXC_HOPLIMIT, 0}
 	reassemblyTimeExceeded = problem{wire.ICMP_TIME_EXCEEDED, wire.ICMP_EXC_FRAGTIME, wire.ICMPV6_TIME_EXCEED, wire.ICMPV6_EXC_FRAGTIME, 0}
 )
@@ -93,7 +94,7 @@ func (s *Stack) complain(quoted []byte, h *header, e problem) {
 			src = anyIPv4
 		}
 	}
-	w, err := s.find(h.src, way{src: src})
+	w, err := s.find(s.echoOptions(h).hop(h.src), way{src: src})
 	if err != nil {
 		return
 	}
@@ -110,6 +111,10 @@ func (s *Stack) complain(quoted []byte, h *header, e problem) {
 	if ip4 {
 		quoted = quoted[:min(len(quoted), maxQuote4)]
 		out.proto, out.ttl, out.tos = wire.IPPROTO_ICMP, s.Sysctl.DefaultTTL, h.tos&0x1e|0xc0 // internetwork control
+		if out.options = s.echoOptions(h).to(h.src); out.options != nil {
+			quoted = quoted[:min(len(quoted), maxQuote4-out.options.len())]
+			out.dst = out.options.hop(h.src)
+		}
 		if e == protocolUnreachable {
 			e.rest = 0
 		}
@@ -244,6 +249,10 @@ func (s *Stack) icmp6Input(p *packet.Packet, h *header) {
 	case m.Type == wire.ICMPV6_ECHO_REPLY:
 		s.pingInput(p, h, m.ID())
 		return
+	case m.Type == wire.NDISC_ROUTER_SOLICITATION && near:
+		h.iface.routerSolicited(b, h)
+	case m.Type == wire.NDISC_ROUTER_ADVERTISEMENT && near:
+		h.iface.routerAdvertised(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_SOLICITATION && near:
 		h.iface.solicited(b, h)
 	case m.Type == wire.NDISC_NEIGHBOUR_ADVERTISEMENT && near:
@@ -282,7 +291,7 @@ func (s *Stack) echo(p *packet.Packet, h *header, reply uint8) {
 func (s *Stack) timestamp(p *packet.Packet, h *header, m wire.ICMPv4, body []byte) {
 	b := make([]byte, wire.ICMPLen+12)
 	copy(b[wire.ICMPLen:], body[:4])
-	now := uint32(time.Now().UTC().Sub(time.Now().UTC().Truncate(24*time.Hour)) / time.Millisecond)
+	now := milliseconds(time.Now())
 	binary.BigEndian.PutUint32(b[wire.ICMPLen+4:], now)
 	binary.BigEndian.PutUint32(b[wire.ICMPLen+8:], now)
 	m.Type, m.Code = wire.ICMP_TIMESTAMPREPLY, 0
@@ -297,11 +306,12 @@ func (s *Stack) reply(h *header, b []byte) {
 	if h.cast != unicast {
 		from.src = wire.Addr{}
 	}
-	w, err := s.find(h.src, from)
+	options := s.echoOptions(h).to(h.src)
+	w, err := s.find(options.hop(h.src), from)
 	if err != nil {
 		return
 	}
-	out := header{src: w.src, dst: h.src, proto: h.proto, ttl: s.Sysctl.DefaultTTL, tos: h.tos}
+	out := header{src: w.src, dst: options.hop(h.src), proto: h.proto, ttl: s.Sysctl.DefaultTTL, tos: h.tos, options: options}
 	if h.dst.Is4() {
 		m := wire.ICMPv4{Type: b[0], Code: b[1], Rest: binary.BigEndian.Uint32(b[4:])}
 		m.Put(b)
@@ -328,7 +338,6 @@ func (s *Stack) scopeOf(h *header) int {
 // quote up, so that it must fit a socket of this host.
 func (s *Stack) spread(h *header, q *wire.Quote, e icmpError) {
 	e.offender, e.dst, e.iface, e.h = h.src, q.Dst, h.iface.Index, *h
-	e.h.options = nil
 	s.rawError(q, e)
 	known := true
 	switch q.Protocol {

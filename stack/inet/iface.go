@@ -33,6 +33,8 @@ type Iface struct {
 	loops      bool // what is sent comes back within the call: lo
 	props      link.Properties
 	neighbours map[wire.Addr]*neighbour
+	auto       *autoconf             // its own addresses and routers; nil: it looks for none
+	mtu6       int                   // of IPv6, as routers tell; 0: MTU
 	groups     map[wire.Addr]int     // how many sockets are in each
 	due        map[wire.Addr]*report // of groups, later
 }
@@ -43,7 +45,8 @@ type Addr struct {
 	IP   wire.Addr
 	Bits int
 
-	broadcast wire.Addr // of the network (RFC 919); the zero Addr: it has none
+	deprecated bool      // others are preferred
+	broadcast  wire.Addr // of the network (RFC 919); the zero Addr: it has none
 }
 
 // Netip is the address and its network as package netip has them.
@@ -103,7 +106,7 @@ func (s *Stack) IfaceByName(name string) *Iface {
 
 // AddAddr gives the interface an address, and the host a route to its network.
 func (i *Iface) AddAddr(ip wire.Addr, bits int) {
-	a := Addr{ip, bits, broadcastOf(ip, bits)}
+	a := Addr{IP: ip, Bits: bits, broadcast: broadcastOf(ip, bits)}
 	i.Addrs = append(i.Addrs, a)
 	i.outside()
 	i.stack.changes++
@@ -120,6 +123,9 @@ func (i *Iface) SetUp(up bool) {
 		i.Up = true
 		for _, group := range i.joined() {
 			i.report(group, wire.IGMPV3_CHANGE_TO_EXCLUDE)
+		}
+		if i.auto != nil {
+			i.auto.schedule()
 		}
 	default:
 		i.Up = false
@@ -175,6 +181,7 @@ func (s *Stack) deliverLooped() {
 		}
 	}
 	s.looped, s.host.Looped = s.looped[:0], false
+	s.tcp.setTimers()
 }
 
 // Handle implements event.Handler: a copy of what the host sent to a group, or to
@@ -214,16 +221,19 @@ func (i *Iface) source(dst wire.Addr) (wire.Addr, bool) {
 	var found wire.Addr
 	best := 0
 	for _, a := range i.Addrs {
-		rank := 1
+		rank := 2
 		switch {
 		case a.IP.Is4() != dst.Is4():
 			continue
 		case a.IP == dst:
 			return dst, true
 		case a.contains(dst):
-			rank = 3
+			rank = 6
 		case a.IP.IsLinkLocal() == linkLocal:
-			rank = 2
+			rank = 4
+		}
+		if a.deprecated {
+			rank--
 		}
 		if rank > best {
 			found, best = a.IP, rank

@@ -16,9 +16,9 @@ type header struct {
 	tos      wire.TOS
 	flow     uint32 // IPv6's flow label
 	df       bool
-	options  []byte // IPv4's
-	iface    *Iface // that it came in through, or is taken to
-	link     *Iface // that it did come in through
+	options  *ipOptions // IPv4's
+	iface    *Iface     // that it came in through, or is taken to
+	link     *Iface     // that it did come in through
 	cast     cast
 	toMany   bool // the link carried it to more than this host
 	looped   bool // it is a copy of what the host sent
@@ -32,7 +32,7 @@ func (h *header) len() int {
 	if !h.dst.Is4() {
 		return wire.IPv6Len
 	}
-	return wire.IPv4Len + (len(h.options)+3)&^3
+	return wire.IPv4Len + (h.options.len()+3)&^3
 }
 
 // output sends a packet, its transport header and payload in place, on a path: it
@@ -50,6 +50,9 @@ func (s *Stack) output(p *packet.Packet, h header, w path) error {
 		p.Release()
 		return syscall.EMSGSIZE
 	}
+	if h.options != nil && h.options.route > 0 && p.Sum == packet.SumPartial {
+		h.options.fillChecksum(p, &h)
+	}
 	s.putHeader(p, &h, n)
 	s.transmit(p, &h, w)
 	return nil
@@ -62,7 +65,7 @@ func (s *Stack) putHeader(p *packet.Packet, h *header, n int) {
 		ip.Put(p.Push(wire.IPv6Len), n)
 		return
 	}
-	ip := wire.IPv4{Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto, DF: h.df, Options: h.options}
+	ip := wire.IPv4{Src: h.src, Dst: h.dst, TOS: h.tos, TTL: h.ttl, Protocol: h.proto, DF: h.df, Options: h.options.build(h.src)}
 	if !h.df { // RFC 6864: only what may be cut needs an identification
 		s.ids++
 		ip.ID = uint16(s.ids)
@@ -159,10 +162,8 @@ func (s *Stack) input4(p *packet.Packet, h *header) (_ *packet.Packet, ok bool) 
 		return nil, false
 	}
 	h.src, h.dst, h.proto, h.ttl, h.tos, h.df = ip.Src, ip.Dst, ip.Protocol, ip.TTL, ip.TOS, ip.DF
-	h.options = ip.Options
 	p.Network(hlen, n)
-	if len(h.options) > 0 && wire.HasSourceRoute(h.options) { // conf.all.accept_source_route is off
-		p.Release()
+	if len(ip.Options) > 0 && !s.takeOptions(p, h, ip.Options) {
 		return nil, false
 	}
 	whole := !ip.IsFragment()

@@ -18,8 +18,9 @@ func (s *Stack) Sockets() (list []sock.SocketInfo) {
 			list = append(list, t.info())
 		}
 	}
-	for _, f := range slices.SortedFunc(maps.Keys(s.tcp.flows), flow.compare) {
-		list = append(list, s.tcp.flows[f].info())
+	byFlow := func(a, b segmentTaker) int { return a.key().compare(b.key()) }
+	for _, t := range slices.SortedFunc(s.tcp.flows.all(), byFlow) {
+		list = append(list, t.info())
 	}
 	for _, port := range slices.Sorted(maps.Keys(s.udp)) {
 		for _, u := range s.udp[port] {

@@ -145,10 +145,12 @@ func (i *Iface) neighbour(ip wire.Addr) *neighbour {
 // that are stale, and of others only one.
 func (i *Iface) collect() {
 	i.stack.Counters.NeighForcedCollections++
-	all := slices.SortedFunc(maps.Values(i.neighbours), func(a, b *neighbour) int {
-		return cmp.Or(cmp.Compare(a.worth(), b.worth()), cmp.Compare(a.since, b.since), a.ip.Netip().Compare(b.ip.Netip()))
+	all := slices.SortedFunc(maps.Keys(i.neighbours), func(x, y wire.Addr) int {
+		a, b := i.neighbours[x], i.neighbours[y]
+		return cmp.Or(cmp.Compare(a.worth(), b.worth()), cmp.Compare(a.since, b.since), x.Netip().Compare(y.Netip()))
 	})
-	for k, n := range all[:maxNeighbours/8] {
+	for k, ip := range all[:maxNeighbours/8] {
+		n := i.neighbours[ip]
 		if k > 0 && n.worth() == inUse {
 			break
 		}
@@ -364,6 +366,9 @@ func (i *Iface) arpInput(p *packet.Packet) {
 // solicited answers a neighbour solicitation (RFC 4861 section 7.2.3).
 func (i *Iface) solicited(b []byte, h *header) {
 	m, err := wire.ParseNeighborSolicit(b)
+	if err == nil && h.src.IsUnspecified() && i.conflict(m.Target) { // somebody asks for the same
+		return
+	}
 	if err != nil || !i.has(m.Target) || !i.props.Ethernet {
 		return
 	}
@@ -399,6 +404,9 @@ func (i *Iface) solicited(b []byte, h *header) {
 // advertised takes a neighbour advertisement (section 7.2.5).
 func (i *Iface) advertised(b []byte) {
 	m, err := wire.ParseNeighborAdvert(b)
+	if err == nil && i.conflict(m.Target) {
+		return
+	}
 	if err != nil || i.has(m.Target) {
 		return
 	}

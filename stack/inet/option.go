@@ -22,7 +22,7 @@ type options struct {
 	noDefrag     bool
 	bindNoPort   bool
 	portRange    uint32
-	options      []byte
+	options      *ipOptions
 	multicastTTL int
 
 	tclass, hopLimit int // -1: the host's
@@ -200,7 +200,7 @@ func purging(o option) option {
 	set := o.set
 	o.set = func(b *base, v int) error {
 		if v == 0 {
-			b.errors = nil
+			b.errors = errorQueue{}
 		}
 		return set(b, v)
 	}

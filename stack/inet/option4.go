@@ -94,7 +94,7 @@ var options4 = map[int]option{
 func (b *base) get4(name int, val []byte) (int, error) {
 	switch name {
 	case sockeye.IP_OPTIONS.Name:
-		return copy(val, b.ip.options), nil
+		return copy(val, b.ip.options.given()), nil
 	case sockeye.IP_MULTICAST_IF.Name:
 		ip := b.ip.multicastSrc.As4()
 		return copy(val, ip[:]), nil
@@ -159,16 +159,56 @@ func (b *base) set4(name int, val []byte) error {
 
 // setIPOptions sets what is sent in the headers of every packet (IP_OPTIONS).
 func (b *base) setIPOptions(val []byte) error {
+	o, err := b.parseOptions(val)
+	if err == nil {
+		b.ip.options = o
+	}
+	return err
+}
+
+// parseOptions reads options of the program's (ip_options_get). It may send what the system knows nothing of only
+// with privilege.
+func (b *base) parseOptions(val []byte) (*ipOptions, error) {
 	if len(val) > wire.MaxIPv4Options {
-		return syscall.EINVAL
+		return nil, syscall.EINVAL
 	}
 	o := make([]byte, (len(val)+3)&^3)
 	copy(o, val)
-	if wire.CheckIPv4Options(o) >= 0 {
-		return syscall.EINVAL
+	if wire.CheckIPv4Options(o) >= 0 || !b.mayUseOptions(o) {
+		return nil, syscall.EINVAL
 	}
-	b.ip.options = endOptions(o)
-	return nil
+	if len(o) == 0 {
+		return nil, nil
+	}
+	return b.stack.readOptions(endOptions(o), nil), nil
+}
+
+// mayUseOptions tells whether the program may send well-formed options.
+func (b *base) mayUseOptions(o []byte) bool {
+	for i := 0; i < len(o) && o[i] != wire.IPOPT_END; {
+		if o[i] == wire.IPOPT_NOOP {
+			i++
+			continue
+		}
+		opt := o[i : i+int(o[i+1])]
+		switch opt[0] {
+		case wire.IPOPT_LSRR, wire.IPOPT_SSRR:
+			if opt[2] != 4 || len(opt) < 7 || (len(opt)-3)%4 != 0 {
+				return false
+			}
+		case wire.IPOPT_TIMESTAMP:
+			if f := opt[3] & 15; int(opt[2]) <= len(opt) && f != stampTimeOnly && f != stampWithAddr && f != stampPrespecified && !b.Host.Privileged {
+				return false
+			}
+		case wire.IPOPT_RR, wire.IPOPT_RA:
+		default:
+			if !b.Host.Privileged {
+				return false
+			}
+		}
+		i += len(opt)
+	}
+	return true
 }
 
 // endOptions is options with nothing but zeros behind their end (__ip_options_compile).

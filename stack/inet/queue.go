@@ -135,7 +135,7 @@ type mailbox struct {
 // ready is datagram_poll.
 func (b *mailbox) ready() sockeye.Events {
 	var e sockeye.Events
-	if b.Err != 0 || len(b.errors) > 0 {
+	if b.Err != 0 || b.errors.len() > 0 {
 		e |= sockeye.POLLERR
 	}
 	if b.Shut&sock.RcvShutdown != 0 {

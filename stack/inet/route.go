@@ -16,6 +16,8 @@ type Route struct {
 	Source  wire.Addr // the address to send from; unspecified: one of the interface's
 	Metric  int
 	MTU     int // 0: the interface's
+
+	preference int8 // of a router that told of itself (RFC 4191)
 }
 
 // AddRoute adds a route.
@@ -25,9 +27,20 @@ func (s *Stack) AddRoute(r Route) {
 		if a.Bits != b.Bits {
 			return b.Bits - a.Bits
 		}
-		return a.Metric - b.Metric
+		if a.Metric != b.Metric {
+			return a.Metric - b.Metric
+		}
+		return int(b.preference) - int(a.preference)
 	})
 	s.routes = slices.Insert(s.routes, i, r)
+}
+
+// removeRoute takes one away.
+func (s *Stack) removeRoute(r Route) {
+	s.changes++
+	if i := slices.Index(s.routes, r); i >= 0 {
+		s.routes = slices.Delete(s.routes, i, i+1)
+	}
 }
 
 // Routes is the routing table, in the order in which it is looked up.
@@ -152,6 +165,9 @@ func (s *Stack) find(dst wire.Addr, w way) (path, error) {
 		return path{}, syscall.ENETUNREACH
 	}
 	p.mtu = p.iface.MTU
+	if p.iface.mtu6 > 0 && !dst.Is4() {
+		p.mtu = p.iface.mtu6
+	}
 	if r != nil && r.MTU > 0 {
 		p.mtu = min(p.mtu, r.MTU)
 	}

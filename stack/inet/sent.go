@@ -101,7 +101,7 @@ func headerOf(b []byte, i *Iface) (h header) {
 		return header{src: ip.Src, dst: ip.Dst, ttl: ip.HopLimit, tos: ip.TrafficClass, flow: ip.FlowLabel, iface: i, link: i}
 	}
 	ip, _, _ := wire.ParseIPv4(b)
-	return header{src: ip.Src, dst: ip.Dst, ttl: ip.TTL, tos: ip.TOS, options: ip.Options, iface: i, link: i}
+	return header{src: ip.Src, dst: ip.Dst, ttl: ip.TTL, tos: ip.TOS, iface: i, link: i}
 }
 
 // tellStamp is __skb_complete_tx_timestamp.

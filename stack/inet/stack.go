@@ -15,7 +15,7 @@ import (
 // A Stack is the Internet layer of one host. The host's lock guards it.
 type Stack struct {
 	Sysctl   Sysctl
-	Counters Counters
+	Counters counting
 
 	host   *sock.Host
 	loop   *event.Loop
@@ -54,6 +54,7 @@ type Sysctl struct {
 	UnprivilegedPortStart uint16    // ip_unprivileged_port_start
 	PingGroupRange        [2]uint32 // ping_group_range
 	Forwarding            bool      // ip_forward, conf.all.forwarding
+	AcceptSourceRoute     bool      // conf.all.accept_source_route: whoever sends chooses the way that packets take
 	AcceptRedirects       bool      // conf.*.accept_redirects; routers never do
 	BindV6Only            bool      // bindv6only
 	NonlocalBind          bool      // ip_nonlocal_bind
@@ -65,6 +66,8 @@ type Sysctl struct {
 	ICMP6RateLimit time.Duration // ipv6/icmp/ratelimit
 	ICMPMsgsPerSec int           // icmp_msgs_per_sec: to all hosts
 	ICMPMsgsBurst  int           // icmp_msgs_burst
+
+	IPv6 IPv6Conf // ipv6/conf/*
 
 	NeighbourProbes  int           // neigh.*.mcast_solicit, and ucast_solicit
 	NeighbourRetrans time.Duration // neigh.*.retrans_time_ms
@@ -117,7 +120,7 @@ func New(h *sock.Host, loop *event.Loop, seed uint64) *Stack {
 	for i := range key {
 		key[i] = byte(s.rand.Uint32())
 	}
-	s.tcp = newTCPLayer(key)
+	s.tcp = newTCPLayer(key, seed)
 	s.tcp.options.congestion = s.Sysctl.TCP.Congestion
 	s.parts.init(s)
 	h.Carry, h.Deliver = loop.Run, s.deliverLooped
@@ -143,9 +146,6 @@ func (s *Stack) begin(now event.Time) {
 	s.host.Lock()
 	s.host.Clock = max(int64(now), s.host.Latest)
 }
-
-// TCPCounters are those of all TCP sockets.
-func (s *Stack) TCPCounters() tcp.Counters { return s.tcp.host.Counters }
 
 // SetSysctl changes the settings.
 func (s *Stack) SetSysctl(c Sysctl) {
@@ -184,11 +184,14 @@ func (s *Stack) Forget() {
 	s.parts.close()
 	for _, i := range s.ifaces {
 		i.forgetNeighbours()
+		if i.auto != nil {
+			s.loop.Cancel(&i.auto.Event)
+		}
 		for _, r := range i.due {
 			s.loop.Cancel(&r.Event)
 		}
 	}
-	for _, f := range s.tcp.flows {
-		f.forget()
+	for t := range s.tcp.flows.all() {
+		t.forget()
 	}
 }

@@ -14,6 +14,7 @@ import (
 // name, options and waits around it.
 type TCP struct {
 	base
+	chained
 	conn  *tcp.Conn   // of the last connection; nil: there was none
 	cfg   *tcp.Config // its options, or those of the next
 	queue *acceptQueue
@@ -225,7 +226,7 @@ func (t *TCP) open(to target, o *tcp.ConnectOptions) error {
 		return err
 	}
 	t.port, t.Err, t.stale = t.claim.port, 0, 0
-	s.tcp.flows[t.key()] = t
+	s.tcp.flows.put(t)
 	t.near = w.iface.loops
 	now, f := s.now(), t.key().names()
 	o.TSOffset = s.tcp.host.TSOffset(f)
@@ -256,7 +257,7 @@ func (t *TCP) route(w path, cfg *tcp.Config) {
 	cfg.IPHeader, cfg.IPv6 = uint8(h.len()), !w.dst.Is4()
 }
 
-// key is the flow of the socket's connection.
+// key implements segmentTaker: the flow of the socket's connection.
 func (t *TCP) key() flow {
 	return flow{t.claim.ip, t.remote, t.port, t.remotePort, t.zone}
 }
@@ -397,7 +398,7 @@ func (t *TCP) Ready() (e sockeye.Events) {
 			e |= sockeye.POLLPRI
 		}
 	}
-	if t.Err != 0 || len(t.errors) > 0 {
+	if t.Err != 0 || t.errors.len() > 0 {
 		e |= sockeye.POLLERR
 	}
 	return e
@@ -421,9 +422,18 @@ func (t *TCP) settle(now tcp.Time) {
 		t.happened(e)
 	}
 	if d := c.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
-		// A later deadline leaves the timer as it is: it looks again when it fires.
+		s.timed(t)
+	}
+}
+
+// setTimer implements timed. A later deadline leaves the timer as it is: it looks again when it fires.
+func (t *TCP) setTimer() {
+	if t.conn == nil {
+		return
+	}
+	if d := t.conn.Deadline(); d != 0 && (t.armed == 0 || d < t.armed) {
 		t.armed = d
-		s.schedule(event.Time(d), &t.timer)
+		t.stack.schedule(event.Time(d), &t.timer)
 	}
 }
 
@@ -459,7 +469,7 @@ func (t *TCP) happened(e tcp.Events) {
 
 // forget implements segmentTaker.
 func (t *TCP) forget() {
-	delete(t.stack.tcp.flows, t.key())
+	t.stack.tcp.flows.remove(t)
 	t.ended()
 }
 

@@ -1,7 +1,6 @@
 package inet
 
 import (
-	"slices"
 	"syscall"
 
 	"sockeye"
@@ -15,6 +14,7 @@ import (
 // decide: as with the deferred accept of X.25 (x25(7)), which Linux's TCP does not have.
 type Call struct {
 	flow
+	chained
 	listener *TCP
 	h        header
 	syn      tcp.Segment
@@ -40,7 +40,7 @@ func (t *TCP) ask(f flow, h *header, g *tcp.Segment) {
 		q.calls = make(map[*Call]struct{})
 	}
 	q.calls[c] = struct{}{}
-	t.stack.tcp.flows[f] = c
+	t.stack.tcp.flows.put(c)
 	q.screen(c)
 }
 
@@ -48,7 +48,7 @@ func (t *TCP) ask(f flow, h *header, g *tcp.Segment) {
 func (c *Call) keep(h *header, g *tcp.Segment) {
 	g.Payload.Release()
 	c.h, c.syn = *h, *g
-	c.h.options, c.syn.Payload = slices.Clone(h.options), packet.List{}
+	c.syn.Payload = packet.List{}
 }
 
 // Names are the caller's address and the one that it calls.
@@ -78,7 +78,7 @@ func (c *Call) forget() {
 		return
 	}
 	c.over = true
-	delete(c.listener.stack.tcp.flows, c.flow)
+	c.listener.stack.tcp.flows.remove(c)
 	if q := c.listener.queue; q != nil {
 		delete(q.calls, c)
 	}
@@ -121,7 +121,7 @@ func (c *Call) Refuse(err syscall.Errno) {
 		return
 	}
 	s.tcp.host.Reset(s.now(), &c.syn)
-	s.answerSegment(c.flow)
+	s.answerSegment(c.flow, s.echoOptions(&c.h))
 }
 
 // problemOf has the ICMP errors that lead to an errno (icmp_err_convert).

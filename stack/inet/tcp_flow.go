@@ -25,6 +25,8 @@ func zoneOf(remote wire.Addr, ifindex int) int32 {
 	return 0
 }
 
+func (f flow) key() flow { return f }
+
 // names is the flow for package tcp.
 func (f flow) names() tcp.Flow {
 	return tcp.Flow{
@@ -42,6 +44,9 @@ type segmentTaker interface {
 	info() sock.SocketInfo
 	// forget ends it without a word to the peer.
 	forget()
+	// key is the flow, and next what follows in the flowTable.
+	key() flow
+	next() *segmentTaker
 }
 
 // A hold is what keeps a TCP port: a socket that is bound to it, or all connections of
@@ -65,11 +70,12 @@ type tcpLayer struct {
 	host      *tcp.Host
 	ports     ports[*hold]
 	listeners map[uint16][]*TCP
-	flows     map[flow]segmentTaker
+	flows     flowTable
 	cookies   fastOpenCookies
 	lingering int // flows in TIME-WAIT
 
 	looped   []looped
+	timed    []timed            // whose timers are to be set
 	in       tcp.Segment        // scratch
 	connect  tcp.ConnectOptions // scratch
 	conn     tcp.Config         // scratch
@@ -78,10 +84,10 @@ type tcpLayer struct {
 	defaults sock.DefaultOptions
 }
 
-func newTCPLayer(key tcp.Key) tcpLayer {
+func newTCPLayer(key tcp.Key, seed uint64) tcpLayer {
 	return tcpLayer{
 		host: tcp.NewHost(key), ports: make(ports[*hold]), listeners: make(map[uint16][]*TCP),
-		flows: make(map[flow]segmentTaker),
+		flows: flowTable{key: seed},
 	}
 }
 
@@ -141,7 +147,7 @@ func (t *TCP) claimFlow() (from tcp.Seq, err error) {
 // free tells whether a connection may have the flow. From a port that it was bound to it need not wait
 // until one in TIME-WAIT has rested for a second (tcp_twsk_unique).
 func (l *tcpLayer) free(f flow, bound bool) (from tcp.Seq, ok bool) {
-	switch old := l.flows[f].(type) {
+	switch old := l.flows.get(f).(type) {
 	case nil:
 		return 0, true
 	case *lingering:

@@ -26,7 +26,7 @@ func (s *Stack) tcpInput(p *packet.Packet, h *header) {
 func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 	l := &s.tcp
 	f := flow{h.dst, h.src, g.DstPort, g.SrcPort, zoneOf(h.src, h.iface.Index)}
-	to := l.flows[f]
+	to := l.flows.get(f)
 	if t, ok := to.(*TCP); ok && t.claim.ifindex != 0 && t.claim.ifindex != h.iface.Index {
 		to = nil // it was bound to another interface since
 	}
@@ -54,7 +54,7 @@ func (s *Stack) segmentInput(h *header, g *tcp.Segment) {
 		return
 	}
 	l.host.Reset(s.now(), g)
-	s.answerSegment(f)
+	s.answerSegment(f, s.echoOptions(h))
 }
 
 // readTCP reads and checks the header, and moves the payload from p, which is released
@@ -142,7 +142,11 @@ func (t *TCP) transmit() {
 		s.loopSegments(t.key(), &h, 0)
 		return
 	}
-	w, err := s.find(t.remote, t.way(t.remote))
+	to := t.remote
+	if to.Is4() {
+		to = t.ip.options.hop(to)
+	}
+	w, err := s.find(to, t.way(to))
 	if err != nil { // lost: it will be sent again, or time out
 		s.tcp.lose()
 		return
@@ -157,25 +161,27 @@ func (t *TCP) transmit() {
 func (b *base) packetHeader(dst wire.Addr) header {
 	h := header{src: b.claim.ip, dst: dst, proto: wire.IPPROTO_TCP, ttl: b.hops(dst, unicast), flow: b.flow & 0xfffff}
 	if dst.Is4() {
-		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options, b.ip.mtuDiscover != 0
+		h.tos, h.options, h.df = wire.TOS(b.ip.tos), b.ip.options.to(b.remote), b.ip.mtuDiscover != 0
 	} else {
 		h.tos = wire.TOS(max(0, b.ip.tclass))
 	}
 	return h
 }
 
-// answerSegment sends what a segment without a connection got for an answer.
-func (s *Stack) answerSegment(f flow) {
+// answerSegment sends what a segment without a connection got for an answer, with options.
+func (s *Stack) answerSegment(f flow, options *ipOptions) {
 	l := &s.tcp
 	if len(l.host.Out) == 0 {
 		return
 	}
-	w, err := s.find(f.remote, way{src: f.local, ifindex: int(f.zone), anySrc: true}) // which may be proxied
+	options = options.to(f.remote)
+	to := options.hop(f.remote)
+	w, err := s.find(to, way{src: f.local, ifindex: int(f.zone), anySrc: true}) // which may be proxied
 	if err != nil {
 		l.lose()
 		return
 	}
-	h := header{src: f.local, dst: f.remote, proto: wire.IPPROTO_TCP, ttl: s.Sysctl.DefaultTTL, df: true}
+	h := header{src: f.local, dst: to, proto: wire.IPPROTO_TCP, ttl: s.Sysctl.DefaultTTL, df: true, options: options}
 	if !f.remote.Is4() {
 		h.ttl = s.Sysctl.DefaultHopLimit
 	}
@@ -223,7 +229,7 @@ func (l *tcpLayer) lose() {
 // tcpError tells the connection that sent the segment which an error quotes, if there is one (tcp_v4_err).
 func (s *Stack) tcpError(h *header, q *wire.Quote, e icmpError) (known bool) {
 	src, dst := q.Ports()
-	taker := s.tcp.flows[flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)}]
+	taker := s.tcp.flows.get(flow{q.Src, q.Dst, src, dst, zoneOf(q.Dst, h.iface.Index)})
 	t, ok := taker.(*TCP)
 	if !ok {
 		return taker != nil
@@ -260,6 +266,7 @@ func (t *TCP) discover() int {
 // A lingering is a flow in TIME-WAIT, or in FIN-WAIT-2 without a user.
 type lingering struct {
 	flow
+	chained
 	stack  *Stack
 	family sockeye.Family
 	tw     tcp.TimeWait
@@ -270,9 +277,9 @@ type lingering struct {
 // linger leaves what is left of a connection in its place, unless there are too many.
 func (s *Stack) linger(t *TCP) {
 	w, _ := t.conn.TimeWait()
+	s.tcp.flows.remove(t)
 	if s.tcp.lingering >= s.Sysctl.TCP.MaxTWBuckets {
 		s.Counters.TCPTimeWaitOverflow++
-		delete(s.tcp.flows, t.key())
 		return
 	}
 	s.tcp.lingering++
@@ -280,14 +287,14 @@ func (s *Stack) linger(t *TCP) {
 	c.port = t.port
 	k := &lingering{flow: t.key(), stack: s, family: t.Family, tw: w, hold: s.tcp.share(c, t.hold != nil && t.hold.dialed)}
 	k.timer.Handler = k
-	s.tcp.flows[k.flow] = k
+	s.tcp.flows.put(k)
 	s.schedule(event.Time(w.Deadline), &k.timer)
 }
 
 func (k *lingering) forget() {
 	l := &k.stack.tcp
 	l.lingering--
-	delete(l.flows, k.flow)
+	l.flows.remove(k)
 	l.drop(k.hold)
 	k.stack.loop.Cancel(&k.timer)
 }
@@ -309,7 +316,7 @@ func (k *lingering) take(h *header, g *tcp.Segment) {
 		to.synFrom(k.flow, h, g, next)
 		return
 	}
-	s.answerSegment(k.flow)
+	s.answerSegment(k.flow, s.echoOptions(h))
 	if k.tw.Deadline != due {
 		s.schedule(event.Time(k.tw.Deadline), &k.timer)
 	}

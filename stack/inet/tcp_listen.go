@@ -8,6 +8,7 @@ import (
 	"sockeye/event"
 	"sockeye/stack/sock"
 	"sockeye/stack/tcp"
+	"sockeye/wire"
 )
 
 // An acceptQueue is a listener's: the handshakes that are under way, and the connections
@@ -33,7 +34,9 @@ func (q *acceptQueue) full() bool { return len(q.ready) > q.most }
 type half struct {
 	tcp.Request
 	flow
+	chained
 	listener *TCP
+	options  *ipOptions // of the answers
 	timer    event.Event
 }
 
@@ -123,7 +126,7 @@ func (t *TCP) called(f flow, h *header, g *tcp.Segment) {
 	default:
 		g.Payload.Release()
 	}
-	s.answerSegment(f)
+	s.answerSegment(f, s.echoOptions(h))
 }
 
 // synFrom begins a handshake (tcp_conn_request). The sequence number is given where the
@@ -170,7 +173,7 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	if seq == 0 {
 		seq = host.ISN(now, f.names())
 	}
-	r := &half{flow: f, listener: t}
+	r := &half{flow: f, listener: t, options: s.echoOptions(h)}
 	r.Request = host.NewRequest(now, cfg, g, seq, host.TSOffset(f.names()))
 	if t.opt.fastOpen > 0 && t.takesEarly(r, f, g) {
 		if conn := r.AcceptFastOpen(host, now, cfg, g); conn != nil {
@@ -182,8 +185,8 @@ func (t *TCP) synFrom(f flow, h *header, g *tcp.Segment, seq tcp.Seq) {
 	g.Payload.Release()
 	r.timer.Handler = r
 	q.halves[r] = struct{}{}
-	s.tcp.flows[f] = r
-	r.arm()
+	s.tcp.flows.put(r)
+	s.timed(r)
 }
 
 // ackFrom takes an ACK that may answer a SYN cookie.
@@ -250,9 +253,9 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 	c.InheritOptions(&t.Socket)
 	c.ip, c.opt = t.ip, t.opt
 	c.shared, t.shared, c.optShared, t.optShared = true, true, true, true
-	if c.ip.groups != nil || c.ip.options != nil { // of the listener alone
+	if options := t.stack.echoOptions(h); c.ip.groups != nil || c.ip.options != nil || options != nil { // of the listener alone
 		c.own()
-		c.ip.groups, c.ip.options = nil, nil
+		c.ip.groups, c.ip.options = nil, options
 	}
 	if c.opt.fastOpen != 0 {
 		c.ownTCP().fastOpen = 0
@@ -272,8 +275,11 @@ func (t *TCP) child(conn *tcp.Conn, f flow, h *header) *TCP {
 	c.hold, c.near = s.tcp.share(c.claim, false), h.iface.loops
 	c.status, c.connected = connected, true
 	c.setConn(conn)
+	if c.ip.options != nil {
+		conn.SetIPHeader(wire.IPv4Len + c.ip.options.len())
+	}
 	c.cfg.DeferAccept = 0
-	s.tcp.flows[f] = c
+	s.tcp.flows.put(c)
 	if t.Shut&sock.RcvShutdown != 0 { // shut down before it listened, of which its connections take after
 		conn.CloseRead()
 	}
@@ -314,14 +320,21 @@ func (r *half) take(h *header, g *tcp.Segment) {
 	default:
 		r.arm()
 	}
-	s.answerSegment(r.flow)
+	s.answerSegment(r.flow, r.options)
+}
+
+// setTimer implements timed.
+func (r *half) setTimer() {
+	if r.listener.stack.tcp.flows.get(r.flow) == segmentTaker(r) {
+		r.arm()
+	}
 }
 
 func (r *half) arm() { r.listener.stack.schedule(event.Time(r.Deadline()), &r.timer) }
 
 func (r *half) forget() {
 	t := r.listener
-	delete(t.stack.tcp.flows, r.flow)
+	t.stack.tcp.flows.remove(r)
 	t.stack.loop.Cancel(&r.timer)
 	if t.queue != nil {
 		delete(t.queue.halves, r)
@@ -338,7 +351,7 @@ func (r *half) Handle(now event.Time, _ any) {
 		r.forget()
 		return
 	}
-	s.answerSegment(r.flow)
+	s.answerSegment(r.flow, r.options)
 	r.arm()
 	s.host.Pending = false
 }

@@ -38,6 +38,28 @@ func (s *Stack) loopSegments(f flow, h *header, via int) {
 	s.host.Looped = true
 }
 
+// A timed is what has a deadline.
+type timed interface{ setTimer() }
+
+// timed sets a timer; while segments to the host itself are on their way, once these have arrived: most of what
+// waits for an answer then has it. Of a connection on one host neither the SYN nor the SYN-ACK takes a timer.
+func (s *Stack) timed(t timed) {
+	if s.host.Looped {
+		s.tcp.timed = append(s.tcp.timed, t)
+	} else {
+		t.setTimer()
+	}
+}
+
+// setTimers sets those timers.
+func (l *tcpLayer) setTimers() {
+	for _, t := range l.timed {
+		t.setTimer()
+	}
+	clear(l.timed)
+	l.timed = l.timed[:0]
+}
+
 // deliverSegments takes them to their receivers.
 func (s *Stack) deliverSegments() {
 	l := &s.tcp

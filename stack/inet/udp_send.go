@@ -161,13 +161,22 @@ func (b *base) aim(t target, wish *wish, flags sockeye.MsgFlags) (w path, h head
 		q.ifindex = wish.ifindex
 	}
 	q.onLink = q.onLink || flags&sockeye.MSG_DONTROUTE != 0
-	if w, err = b.stack.find(t.ip, q); err != nil {
+	options := b.ip.options
+	if wish.options != nil {
+		options = wish.options
+	}
+	to := t.ip
+	if options != nil && to.Is4() {
+		to = options.hop(to)
+		q.onLink = q.onLink || options.strict
+	}
+	if w, err = b.stack.find(to, q); err != nil {
 		return w, h, err
 	}
 	if w.cast == broadcast && !b.Opt.Broadcast {
 		return w, h, syscall.EACCES
 	}
-	h = header{src: w.src, dst: w.dst, ttl: b.hops(w.dst, w.cast), flow: t.flow & 0xfffff, options: b.ip.options}
+	h = header{src: w.src, dst: w.dst, ttl: b.hops(w.dst, w.cast), flow: t.flow & 0xfffff, options: options.to(t.ip)}
 	tos, discover := b.ip.tos, b.ip.mtuDiscover
 	if !w.dst.Is4() {
 		tos, discover, h.options = max(0, b.ip.tclass), b.ip.mtuDiscover6, nil

@@ -68,6 +68,9 @@ func (s *Socket) Base() *Socket { return s }
 // socket. The host is locked.
 func (s *Socket) Hold() { s.refs++ }
 
+// References is how many times the socket is held. The host is locked.
+func (s *Socket) References() int32 { return s.refs }
+
 // Drop takes one Hold back, and ends the socket if it was the last.
 func Drop(f File) {
 	s := f.Base()

@@ -66,7 +66,9 @@ func (fd *Descriptor) Wait(d sockeye.Direction, w sockeye.Waiter) error {
 		if l.interrupted.Load() != interrupted {
 			return sockeye.ErrInterrupted
 		}
-		fd.park(l, happened, deadline)
+		if l.happened.Load() == happened { // what a connect on this host sent may have had its answer
+			fd.park(l, happened, deadline)
+		}
 	}
 }
 

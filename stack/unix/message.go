@@ -37,6 +37,7 @@ func (s *Socket) put(to *Socket, data []byte, rights []sock.File, cred sockeye.C
 		cred: cred, told: told || to.Opt.PassCred || s.Opt.PassCred || to.embryo, // unix_maybe_add_creds
 	}
 	s.wmem += m.size
+	s.family.passed(rights, to)
 	to.queue = append(to.queue, m)
 	to.Wake(sockeye.ForRead)
 	return m
@@ -55,13 +56,12 @@ func (s *Socket) take() {
 func (s *Socket) free(m *message) {
 	m.sender.wmem -= m.size
 	m.sender.Wake(sockeye.ForWrite)
-	for _, f := range m.rights {
-		sock.Drop(f)
-	}
-	m.rights = nil
 	if s.oob == m {
 		s.oob = nil
 	}
+	s.family.arrived(m.rights, s)
+	drop(m.rights)
+	m.rights = nil
 }
 
 func (s *Socket) purge() {
@@ -186,6 +186,7 @@ func (s *Socket) tell(m *sockeye.Message, from *message, peek bool) {
 		m.Flags |= sockeye.MSG_CTRUNC
 	}
 	if !peek {
+		s.family.arrived(from.rights, s)
 		drop(from.rights)
 		from.rights = nil
 	}

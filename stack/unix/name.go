@@ -1,8 +1,8 @@
 package unix
 
 import (
-	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -18,6 +18,9 @@ type Family struct {
 	dirs     map[string]bool
 	abstract map[abstractName]*Socket
 	auto     int
+
+	flights    []flight // of sockets in messages
+	collecting bool
 }
 
 // An abstractName belongs to a type: a stream and a datagram socket may have
@@ -169,7 +172,7 @@ func (s *Socket) autobind() error {
 	}
 	for range 1 << 20 {
 		s.family.auto = (s.family.auto + 1) & (1<<20 - 1)
-		sa := sockeye.SockaddrAbstract(fmt.Sprintf("%05x", s.family.auto))
+		sa := sockeye.SockaddrAbstract(strconv.FormatUint(1<<20|uint64(s.family.auto), 16)[1:])
 		name := abstractName{s.Type, sa.Path()}
 		if _, taken := s.family.abstract[name]; !taken {
 			s.family.abstract[name] = s

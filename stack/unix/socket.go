@@ -33,6 +33,7 @@ type Socket struct {
 	backlog int
 	embryos []*Socket // connections that wait for accept; a listening socket's queue
 	embryo  bool      // it waits for accept itself
+	parent  *Socket   // where
 
 	blocked []*Socket // sockets that wait for room in this one's queue
 
@@ -130,7 +131,7 @@ func (s *Socket) Accept() (sock.File, sockeye.Sockaddr, error) {
 		return nil, sockeye.Sockaddr{}, syscall.EAGAIN
 	}
 	conn := s.embryos[0]
-	conn.embryo = false
+	conn.embryo, conn.parent = false, nil
 	s.embryos = s.embryos[1:]
 	s.unblock()
 	var from sockeye.Sockaddr
@@ -191,7 +192,7 @@ func (s *Socket) Connect(sa sockeye.Sockaddr) error {
 		o := conn.OwnOptions()
 		o.PassCred, o.PassSec = l.Opt.PassCred, l.Opt.PassSec
 	}
-	conn.name, conn.embryo = l.name, true
+	conn.name, conn.embryo, conn.parent = l.name, true, l
 	conn.join(s)
 	s.peerCred = l.peerCred
 	l.embryos = append(l.embryos, conn)
@@ -303,4 +304,5 @@ func (s *Socket) Release() {
 	s.purge()
 	s.unblock()
 	s.WakeAll()
+	s.family.collect()
 }

@@ -3,9 +3,15 @@ package chat_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"strings"
 	"sync"
@@ -23,13 +29,14 @@ import (
 
 // A world is where a server and its members are.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	server  *sockeye.Host
 	members []*sockeye.Host // each member is at one of them
 	net     *lab.Network    // nil: the kernel's loopback
 	links   []*lab.Link     // of the members' hosts, to the switch in the middle
 	serves  *lab.Host
 	at      string // where the server listens
+	tls     bool   // it speaks TLS
 	stop    func()
 
 	mu   sync.Mutex
@@ -41,6 +48,15 @@ var far = link.Faults{Delay: 20 * time.Millisecond, Jitter: 2 * time.Millisecond
 
 // everyEngine runs a test on the kernel's sockets, and in virtual time on those of hosts in a lab.
 func everyEngine(t *testing.T, o chat.Options, test func(w *world)) {
+	onEngines(t, far, o, test)
+}
+
+// everyEngineNear is everyEngine with hosts that nothing keeps apart.
+func everyEngineNear(t *testing.T, o chat.Options, test func(w *world)) {
+	onEngines(t, link.Faults{}, o, test)
+}
+
+func onEngines(t *testing.T, faults link.Faults, o chat.Options, test func(w *world)) {
 	t.Run("kernel", func(t *testing.T) {
 		leak.Check(t)
 		h := kernel.Host()
@@ -49,7 +65,7 @@ func everyEngine(t *testing.T, o chat.Options, test func(w *world)) {
 		defer w.stop()
 		test(w)
 	})
-	t.Run("lab", func(t *testing.T) { inLab(t, 3, far, o, test) })
+	t.Run("lab", func(t *testing.T) { inLab(t, 3, faults, o, test) })
 }
 
 // inLab runs a test on so many hosts of members and one of a server, all on one switch.
@@ -91,6 +107,7 @@ func (w *world) serve(o chat.Options) {
 	if w.net == nil {
 		w.at = l.Addr().String()
 	}
+	w.tls = o.TLS != nil
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- chat.Serve(ctx, l, o) }()
@@ -104,9 +121,10 @@ func (w *world) serve(o chat.Options) {
 
 // A guest is a member as a program with plain lines has it.
 type guest struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	conn net.Conn
+	raw  net.Conn // conn, or what TLS is spoken on
 	r    *bufio.Reader
 }
 
@@ -121,9 +139,17 @@ func (w *world) connect() *guest {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	raw := conn
+	if w.tls {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
 	w.t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(10 * time.Minute)) // so that what never comes ends the test
-	return &guest{t: w.t, conn: conn, r: bufio.NewReaderSize(conn, 4<<10)}
+	patience := 30 * time.Second // with what never comes
+	if w.net != nil {
+		patience *= 20 // of virtual time
+	}
+	conn.SetReadDeadline(time.Now().Add(patience))
+	return &guest{t: w.t, conn: conn, raw: raw, r: bufio.NewReaderSize(conn, 4<<10)}
 }
 
 // join connects somebody with a name, in a room.
@@ -138,7 +164,7 @@ func (w *world) join(name, room string) *guest {
 
 // narrow makes what the guest's socket holds for it small.
 func (g *guest) narrow() *guest {
-	if err := sockeye.SO_RCVBUF.Set(g.conn.(*sockeye.TCPConn).Socket(), 16<<10); err != nil {
+	if err := sockeye.SO_RCVBUF.Set(g.raw.(*sockeye.TCPConn).Socket(), 16<<10); err != nil {
 		g.t.Fatal(err)
 	}
 	return g
@@ -201,6 +227,22 @@ func (g *guest) rest() (last string) {
 			return last
 		}
 	}
+}
+
+// withTLS is a server's options with a certificate that nobody vouches for.
+func withTLS(t *testing.T, o chat.Options) chat.Options {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	return o
 }
 
 func TestASession(t *testing.T) {

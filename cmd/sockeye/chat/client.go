@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -115,7 +116,7 @@ func (c *Client) once(ctx context.Context) error {
 		if text, plain := strings.CutPrefix(string(line), "* "); plain { // before it read /json
 			e = Event{Kind: Welcome, Text: strings.TrimSpace(text)}
 		} else if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("that is no chat server: it says %.40q", line)
+			return fmt.Errorf("that is no chat server: it says %.60q", bytes.TrimSpace(line))
 		}
 		if err := c.told(e.harmless()); err != nil {
 			return err

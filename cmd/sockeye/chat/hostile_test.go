@@ -14,7 +14,13 @@ import (
 
 func TestAReaderWhoStopsIsDroppedAndToldWhyAndTheRestHearAll(t *testing.T) {
 	t.Parallel()
-	everyEngine(t, chat.Options{Rate: -1, Queue: 64 << 10}, func(w *world) {
+	o := chat.Options{Rate: -1, Queue: 64 << 10}
+	t.Run("plain", func(t *testing.T) { stoppedReader(t, o) })
+	t.Run("TLS", func(t *testing.T) { stoppedReader(t, withTLS(t, o)) })
+}
+
+func stoppedReader(t *testing.T, o chat.Options) {
+	everyEngine(t, o, func(w *world) {
 		slow := w.join("slow", "lobby").narrow()
 		ann, bob := w.join("ann", "lobby"), w.join("bob", "lobby")
 		ann.await("[lobby] * bob is here")
@@ -137,6 +143,25 @@ func TestWhoGivesNoNameIsDropped(t *testing.T) {
 		for _, g := range []*guest{silent, half} {
 			if got := g.rest(); got != "* you are dropped: no name was given within 100ms: /name NAME gives one" {
 				t.Errorf("the last line is %q", got)
+			}
+		}
+	})
+}
+
+func TestHalfATLSHandshakeIsGivenUp(t *testing.T) {
+	t.Parallel()
+	inLab(t, 1, far, withTLS(t, chat.Options{Introduction: 10 * time.Second}), func(w *world) {
+		for _, text := range []string{"", "\x16\x03\x01\x02\x00\x01", "/name ann\n"} {
+			begin := time.Now()
+			conn, err := w.members[0].Dial("tcp", w.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(conn, text)
+			io.Copy(io.Discard, conn)
+			conn.Close()
+			if took := time.Since(begin); took > 16*time.Second {
+				t.Errorf("%q is given up after %v", text, took)
 			}
 		}
 	})

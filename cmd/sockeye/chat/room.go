@@ -22,6 +22,8 @@ type room struct {
 	bytes     int       // of the history
 	emptied   time.Time // when the last person left
 
+	turn chan struct{} // holds something while somebody says something here
+
 	came, went int // since they were told last
 	timer      *time.Timer
 }
@@ -61,6 +63,21 @@ func (r *room) remember(e Event, most int) {
 	}
 }
 
+// recall adds messages that were said elsewhere to the history, in the order of their times.
+func (r *room) recall(said []Event, most int) {
+	all := said
+	for _, p := range r.history {
+		if !slices.ContainsFunc(said, func(e Event) bool { return e.ID == p.event.ID }) {
+			all = append(all, p.event)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Event) int { return a.Time.Compare(b.Time) })
+	r.history, r.bytes = nil, 0
+	for _, e := range all {
+		r.remember(e, most)
+	}
+}
+
 // tell tells all who are here.
 func (s *Server) tell(r *room, e Event) {
 	f := encode(e)
@@ -71,8 +88,12 @@ func (s *Server) tell(r *room, e Event) {
 
 // put tells one member, who is put down as slow if there is no room left in the queue.
 func (s *Server) put(m *member, f frame) {
-	if !m.queue.put(f) {
+	ok, filling := m.queue.put(f)
+	if !ok {
 		s.slow = append(s.slow, m)
+	}
+	if filling {
+		s.filling = m
 	}
 }
 
@@ -93,7 +114,7 @@ func (s *Server) find(name, key string) *room {
 		}
 		s.forget(oldest)
 	}
-	r := &room{name: name, key: key}
+	r := &room{name: name, key: key, turn: make(chan struct{}, 1)}
 	s.rooms[key] = r
 	return r
 }
@@ -114,6 +135,7 @@ func (s *Server) enter(p *person, r *room) {
 	if m == nil {
 		return
 	}
+	s.tellOthers(note{Kind: "entered", Name: p.name, Room: r.name})
 	r.members = append(r.members, m)
 	s.put(m, encode(r.list(Entered)))
 	for i := range r.history {
@@ -131,6 +153,7 @@ func (s *Server) exit(p *person, r *room, why string) {
 	r.people = without(r.people, p)
 	p.rooms = without(p.rooms, r)
 	if m := p.member; m != nil {
+		s.tellOthers(note{Kind: "exited", Name: p.name, Room: r.name, Text: why})
 		r.members = without(r.members, m)
 		if m.room == r {
 			m.room = nil
@@ -151,6 +174,11 @@ func (s *Server) part(p *person, why string) {
 		s.exit(p, p.rooms[0], why)
 	}
 	delete(s.people, p.key)
+	if p.member != nil {
+		s.tellOthers(note{Kind: "parted", Name: p.name, Text: why})
+	} else if s.cluster != nil {
+		delete(s.cluster.peers[p.home].people, p)
+	}
 }
 
 func without[T comparable](list []T, one T) []T {

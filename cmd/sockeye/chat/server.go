@@ -76,7 +76,9 @@ type Server struct {
 	rooms   map[string]*room
 	members map[*member]struct{} // the connections
 	slow    []*member            // to be dropped before the lock is let go
+	filling *member              // whose queue has not much room left
 	said    uint64               // messages
+	cluster *cluster             // nil: no rooms are shared
 }
 
 // NewServer makes a server.
@@ -95,6 +97,9 @@ func NewServer(o Options) *Server {
 	orElse(&o.Rate, 20)
 	return &Server{o: o, people: make(map[string]*person), rooms: make(map[string]*room), members: make(map[*member]struct{})}
 }
+
+// ID is Options.ID, or what was drawn.
+func (s *Server) ID() string { return s.o.ID }
 
 func orElse[T comparable](v *T, otherwise T) {
 	var zero T
@@ -122,10 +127,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
-			if s.o.TLS != nil {
-				c = tls.Server(c, s.o.TLS)
-			}
-			attended.Go(func() { s.attend(ctx, newLineConn(c, s.o.Stall+2*grace)) })
+			attended.Go(func() {
+				if c, err := s.secure(ctx, c); err == nil {
+					s.attend(ctx, newLineConn(c, s.o.Stall+2*grace), false)
+				}
+			})
 		case ctx.Err() != nil:
 			return nil
 		case accept.Starved(err):
@@ -139,9 +145,24 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// attend serves one connection to its end.
-func (s *Server) attend(ctx context.Context, c conn) {
-	m, err := s.open(c)
+// secure makes TLS of a connection where that is wanted. One that fails is closed.
+func (s *Server) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
+	if s.o.TLS == nil {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Introduction)
+	defer cancel()
+	t := tls.Server(c, s.o.TLS)
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// attend serves one connection to its end, which may want JSON from the beginning.
+func (s *Server) attend(ctx context.Context, c conn, json bool) {
+	m, err := s.open(c, json)
 	if err != nil {
 		m.queue.end(true, err.Error(), farewell)
 		m.queue.close()
@@ -149,9 +170,10 @@ func (s *Server) attend(ctx context.Context, c conn) {
 	}
 	stop := context.AfterFunc(ctx, func() { m.queue.end(true, closing, farewell) })
 	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	why := s.read(ctx, m)
+	if ctx.Err() != nil {
+		why = closing
+	}
 	s.mu.Lock()
 	s.leave(m, why)
 	s.unlock()
@@ -165,12 +187,12 @@ func (s *Server) attend(ctx context.Context, c conn) {
 }
 
 // open makes a member of a connection, and greets it. An error says why it cannot stay.
-func (s *Server) open(c conn) (*member, error) {
+func (s *Server) open(c conn, json bool) (*member, error) {
 	m := &member{conn: c}
 	if s.o.Rate > 0 {
 		m.limiter = rate.NewLimiter(rate.Limit(s.o.Rate), max(1, int(5*s.o.Rate)))
 	}
-	m.queue = queue{conn: c, limit: s.o.Queue, stall: s.o.Stall, flushed: make(chan struct{}), stalled: func() {
+	m.queue = queue{conn: c, json: json, limit: s.o.Queue, stall: s.o.Stall, flushed: make(chan struct{}), stalled: func() {
 		s.drop(m, fmt.Sprintf("too slow: nothing was taken for %v", s.o.Stall))
 	}}
 	s.mu.Lock()

@@ -46,7 +46,7 @@ func (s *Server) ServeWeb(ctx context.Context, l net.Listener) error {
 		ws.SetReadLimit(patience)
 		raw := r.Context().Value(connKey{}).(net.Conn)
 		prepare(raw, s.o.Stall+2*grace)
-		s.attend(ctx, &webConn{ws: ws, raw: raw})
+		s.attend(ctx, &webConn{ws: ws, raw: raw}, true)
 	})
 	hs := &http.Server{
 		Handler: mux, TLSConfig: s.o.TLS, ErrorLog: log.New(io.Discard, "", 0),

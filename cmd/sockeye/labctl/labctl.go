@@ -35,7 +35,10 @@ func Dir() (string, error) {
 	return dir, nil
 }
 
-const suffix = ".sock"
+const (
+	suffix  = ".sock"
+	longest = 107 // sun_path without its zero
+)
 
 // A RunningError is that a lab of the name is up.
 type RunningError struct{ Name string }
@@ -60,6 +63,9 @@ func Listen(name string) (net.Listener, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, name+suffix)
+	if len(path) > longest {
+		return nil, fmt.Errorf("%s is longer than the %d bytes of a unix socket's path (unix(7)); set XDG_RUNTIME_DIR to a shorter directory, or give the lab a shorter name", path, longest)
+	}
 	if alive(path) {
 		return nil, RunningError{name}
 	}
@@ -124,14 +130,20 @@ func Choose(name string) (string, error) {
 	return "", fmt.Errorf("no lab %q is up; there is %s", name, up)
 }
 
-// Dial connects to the socket of a lab.
+// Dial connects to the lab of a name.
 func Dial(ctx context.Context, name string) (*net.UnixConn, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, name+suffix))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		if _, err := Choose(name); err != nil { // which tells what there is
+			return nil, err
+		}
+		return nil, fmt.Errorf("no lab %q is up; sockeye up brings one up", name)
+	case err != nil:
 		return nil, err
 	}
 	return conn.(*net.UnixConn), nil

@@ -3,6 +3,7 @@ package labfile
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"sockeye/link"
@@ -22,15 +23,22 @@ type File struct {
 type Host struct {
 	Name      string
 	Router    bool
+	NAT       NAT
 	Addresses []netip.Prefix
 	Run       []Program
 	Forward   []Forward // from this machine's ports, by way of this host, to a host of the lab
 	Reverse   []Forward // from this host's ports to this machine's
 }
 
+// A NAT is how a router translates addresses.
+type NAT struct {
+	Kind     string        // as nat.Named has it; "": it does not
+	UDP, TCP time.Duration // how long mappings last that are not used; 0: as the RFCs recommend
+}
+
 // A Program is what a host runs. Which fields it has depends on its kind.
 type Program struct {
-	Kind  string        // echo, web, chat, sink or source
+	Kind  string        // echo, web, chat, sink, source or command
 	Port  uint16        // that it listens on; of a source 0 if it has a target
 	Dir   string        // web: what is served; "": a page of its own
 	To    string        // source: HOST:PORT
@@ -38,6 +46,7 @@ type Program struct {
 	Bytes int64         // source: how many; 0: no end
 	UDP   bool          // source: datagrams
 	Every time.Duration // source: pause between connections
+	Args  []string      // command: the program and its arguments
 }
 
 // A Forward is a port that leads somewhere.
@@ -93,6 +102,8 @@ func named[T any](list []T, name string, of func(*T) string) *T {
 // String says what runs: web on port 80.
 func (p *Program) String() string {
 	switch {
+	case p.Kind == "command":
+		return "command " + strings.Join(p.Args, " ")
 	case p.To != "":
 		return p.Kind + " to " + p.To
 	default:

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
+
+	"sockeye/nat"
 )
 
 // hostKind is a host without its name.
@@ -20,16 +22,37 @@ var hostKind = object("a host",
 	at("reverse", "ports of this host that lead to this machine's loopback",
 		mapping("ports and where they lead, as 5432: 5432", hostPortKind, part(machineTargetKind, forwardTo)), func(h *Host) *[]Forward { return &h.Reverse }),
 	at("router", "it forwards packets between its links", boolKind, func(h *Host) *bool { return &h.Router }),
+	at("nat", "a router that translates addresses; its first link leads outside", natKind(), func(h *Host) *NAT { return &h.NAT }),
 	at("addresses", "one or more for each link in turn; without them they are handed out", list(prefixKind, "addresses, as - 10.0.0.1/24"),
 		func(h *Host) *[]netip.Prefix { return &h.Addresses }),
 )
 
+// natKind is a kind of translator, or its settings.
+func natKind() kind[NAT] {
+	word := scalar(schema{"enum": nat.Kinds()}, "one of "+strings.Join(nat.Kinds(), ", "), func(s string) (string, bool) {
+		_, ok := nat.Named(s)
+		return s, ok
+	})
+	settings := object("a translator",
+		required(at("kind", "who may answer, and where", word, func(x *NAT) *string { return &x.Kind })),
+		at("udp", "how long a mapping of UDP lasts that is not used", timeKind, func(x *NAT) *time.Duration { return &x.UDP }),
+		at("tcp", "how long one of an established connection lasts", timeKind, func(x *NAT) *time.Duration { return &x.TCP }),
+	)
+	return kind[NAT]{schema{"anyOf": []schema{word.schema, settings.schema}}, func(r *reader, n *yaml.Node, to *NAT) {
+		if v := r.at(n); v.Kind == yaml.ScalarNode && !null(v) {
+			word.read(r, v, &to.Kind)
+			return
+		}
+		settings.read(r, n, to)
+	}}
+}
+
 // hostsKind is the hosts by name.
 var hostsKind = mapping("hosts by name, as web: {run: [web: 80]}", part(nameKind, func(h *Host) *string { return &h.Name }),
-	kind[Host]{hostKind.schema, func(r *reader, n *yaml.Node, to *Host) {
+	checked(kind[Host]{hostKind.schema, func(r *reader, n *yaml.Node, to *Host) {
 		r.ports = make(map[string]*yaml.Node) // are each host's own
 		hostKind.read(r, n, to)
-	}})
+	}}, checkCommand))
 
 func forwardTo(f *Forward) *string { return &f.To }
 
@@ -144,6 +167,29 @@ func checkSource(r *reader, n *yaml.Node, p *Program) {
 	}
 }
 
+// commandKind is an unmodified program with its arguments, or a line for a shell.
+var commandKind = kind[Program]{schema{"type": []string{"array", "string"}, "items": schema{"type": []string{"string", "number"}}, "minItems": 1}, func(r *reader, n *yaml.Node, to *Program) {
+	n = r.at(n)
+	if n.Kind == yaml.ScalarNode && !null(n) {
+		to.Args = []string{"sh", "-c", n.Value}
+		return
+	}
+	list(wordKind, "a program and its arguments, as [ping, web]").read(r, n, &to.Args)
+	if len(to.Args) == 0 {
+		r.errorf(n, "there is no program: want one and its arguments, as [ping, web], or a line for a shell")
+	}
+}}
+
+// checkCommand finds what a host that runs a command cannot have besides: the command has the place of the whole host.
+func checkCommand(r *reader, n *yaml.Node, h *Host) {
+	if !slices.ContainsFunc(h.Run, func(p Program) bool { return p.Kind == "command" }) {
+		return
+	}
+	if len(h.Run) > 1 || len(h.Forward) > 0 || len(h.Reverse) > 0 {
+		r.errorf(n, "a host that runs a command is that program alone: it runs nothing else, and leads no ports anywhere; make it two hosts")
+	}
+}
+
 // programKind is a mapping of one key, the program's name, to its port or its settings.
 func programKind() kind[Program] {
 	properties := schema{}
@@ -153,6 +199,8 @@ func programKind() kind[Program] {
 		properties[s.name] = schema{"description": s.doc, "anyOf": []schema{portKind.schema, s.settings.schema}}
 		names = append(names, s.name)
 	}
+	properties["command"] = commandKind.schema.with("an unmodified program, without root: the host is it and nothing else; a line for a shell, or a list")
+	names = append(names, "command")
 	s := schema{"type": "object", "minProperties": 1, "maxProperties": 1, "properties": properties, "additionalProperties": false}
 	return kind[Program]{s, func(r *reader, n *yaml.Node, to *Program) {
 		pairs := r.pairs(n, "a program, as web: 80")
@@ -166,7 +214,10 @@ func programKind() kind[Program] {
 			r.errorf(key, "there is no program %q; there are %s", key.Value, strings.Join(names, ", "))
 			return
 		}
-		to.Kind = key.Value
+		if to.Kind = key.Value; to.Kind == "command" {
+			commandKind.read(r, value, to)
+			return
+		}
 		if value.Kind == yaml.ScalarNode && !null(value) {
 			portKind.read(r, value, &to.Port)
 			programSorts[i].claim(r, value, to.Port)

@@ -35,6 +35,7 @@ func TestAFileIsReadWhole(t *testing.T) {
 				{From: netip.AddrPortFrom(loopback, 8080), To: "web:80"},
 				{UDP: true, From: netip.MustParseAddrPort("[::1]:5353"), To: "web:53"},
 			}},
+			{Name: "home", NAT: labfile.NAT{Kind: "symmetric", UDP: 30 * time.Second}},
 			{Name: "router", Router: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24"), netip.MustParsePrefix("10.2.0.1/24"), netip.MustParsePrefix("fd00::1/64")}},
 			{
 				Name: "web",
@@ -45,6 +46,7 @@ func TestAFileIsReadWhole(t *testing.T) {
 				Reverse: []labfile.Forward{{From: netip.AddrPortFrom(netip.Addr{}, 5432), To: "127.0.0.1:15432"}},
 			},
 			{Name: "idle"},
+			{Name: "real", Run: []labfile.Program{{Kind: "command", Args: []string{"ping", "-c", "3", "web"}}}},
 		},
 		Switches: []string{"lan"},
 		Links: []labfile.Link{
@@ -93,13 +95,15 @@ var bad = map[string]struct{ text, want string }{
 	"a seed":          {"seed: x\nhosts:\n", `1:7: this is "x": want a whole number from 0 on`},
 	"a bool":          {"hosts: {web: {router: yes}}\n", `1:23: this is "yes": want true or false`},
 	"an address":      {"hosts:\n  web:\n    addresses: [10.0.0.1]\n", `3:17: this is "10.0.0.1": want an address with the length of its network, as 10.0.0.1/24 or fd00::1/64`},
-	"a program":       {"hosts:\n  web:\n    run:\n      - wbe: 80\n", `4:9: there is no program "wbe"; there are echo, web, chat, sink, source`},
+	"a program":       {"hosts:\n  web:\n    run:\n      - wbe: 80\n", `4:9: there is no program "wbe"; there are echo, web, chat, sink, source, command`},
 	"a program's name": {"hosts: {web: {run: [web]}}\n", `1:21: this is "web": want a program, as web: 80
-1:21: this is "web": want one program and its port, as web: 80; there are echo, web, chat, sink, source`},
+1:21: this is "web": want one program and its port, as web: 80; there are echo, web, chat, sink, source, command`},
 	"a port":              {"hosts: {web: {run: [web: 70000]}}\n", `1:26: this is "70000": want a port from 1 to 65535`},
 	"no port":             {"hosts: {web: {run: [web: {dir: x}]}}\n", `1:21: web needs a port, as web: 80`},
 	"a port twice":        {"hosts:\n  web:\n    run:\n    - web: 80\n    - echo: 80\n", `5:13: TCP port 80 is taken by another program of the host already (line 4)`},
 	"a program's setting": {"hosts: {web: {run: [echo: {prot: 7}]}}\n", `1:28: echo has no setting "prot"; there are port`},
+	"a command's company": {"hosts: {a: {run: [command: ls, echo: 7]}}\n", `1:12: a host that runs a command is that program alone: it runs nothing else, and leads no ports anywhere; make it two hosts`},
+	"a command":           {"hosts: {a: {run: [command: []]}}\n", `1:28: there is no program: want one and its arguments, as [ping, web], or a line for a shell`},
 	"a source of both":    {"hosts: {web: {run: [source: {port: 19, to: web:9}]}}\n", `1:29: a source has either a port, where it waits for who connects, or a target: want one of port: 19 and to: sink:9`},
 	"an endless flood":    {"hosts: {web: {run: [source: {to: web:9, udp: true}]}}\n", `1:29: a source of datagrams needs a rate, for nothing slows it down; add one, as rate: 1mbit`},
 	"a target":            {"hosts:\n  web:\n    forward: {8080: wbe:80}\n", `3:21: there is no host "wbe"; there are web`},

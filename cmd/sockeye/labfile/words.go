@@ -30,6 +30,7 @@ var (
 	})
 	bytesKind = scalar(schema{"type": []string{"string", "integer"}}, "bytes, as 1500, 64kB or 10MB", parseBytes)
 	pathKind  = scalar(schema{"type": "string"}, "a path", func(s string) (string, bool) { return s, s != "" })
+	wordKind  = scalar(schema{"type": []string{"string", "number"}}, "a word", func(s string) (string, bool) { return s, true })
 	// prefixKind is an address and how long the network's part of it is.
 	prefixKind = scalar(schema{"type": "string"}, "an address with the length of its network, as 10.0.0.1/24 or fd00::1/64", func(s string) (netip.Prefix, bool) {
 		p, err := netip.ParsePrefix(s)
@@ -101,13 +102,6 @@ func parseTarget(s string) (string, bool) {
 	}
 	_, ok := parsePort(port)
 	return s, ok && host != ""
-}
-
-// portOf is the port of HOST:PORT.
-func portOf(target string) uint16 {
-	_, port, _ := net.SplitHostPort(target)
-	n, _ := parsePort(port)
-	return n
 }
 
 // IsName tells whether something can be a lab's or a host's name.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"sockeye/cmd/sockeye/labfile"
 	"sockeye/lab"
 	"sockeye/link"
 )
@@ -133,6 +134,10 @@ func (v *View) changeFaults(r *http.Request, which func(*Lab) ([]*lab.Link, stri
 	if !c.Clear && len(c.Set) == 0 {
 		return nil, errors.New(`nothing is to change: want words to set, as {"set": ["loss=10%"]}, or {"clear": true}`)
 	}
+	words, err := labfile.ParseChange(c.Set...)
+	if err != nil {
+		return nil, err
+	}
 	ends := make(map[string]bool)
 	for _, x := range links {
 		a, b := x.Ends()
@@ -145,7 +150,7 @@ func (v *View) changeFaults(r *http.Request, which func(*Lab) ([]*lab.Link, stri
 	defer v.change.Unlock()
 	var undo []func()
 	for _, x := range links {
-		u, err := c.apply(x)
+		u, err := c.apply(x, words)
 		undo = append(undo, u...)
 		if err != nil {
 			for _, f := range slices.Backward(undo) {
@@ -159,7 +164,7 @@ func (v *View) changeFaults(r *http.Request, which func(*Lab) ([]*lab.Link, stri
 }
 
 // apply changes the faults of a link, and gives what undoes that, the last first, also when it fails.
-func (c *Change) apply(x *lab.Link) (undo []func(), err error) {
+func (c *Change) apply(x *lab.Link, words labfile.Change) (undo []func(), err error) {
 	a, b := x.Ends()
 	ends := []lab.Node{a, b}
 	set := func(from lab.Node, f link.Faults) error {
@@ -180,7 +185,11 @@ func (c *Change) apply(x *lab.Link) (undo []func(), err error) {
 		if c.From != "" && c.From != from.Name() {
 			continue
 		}
-		f, err := c.changed(x.Faults(from), i == 1) // the first end is the user's
+		f := x.Faults(from)
+		if c.Clear {
+			f = link.Faults{}
+		}
+		f, err := words.Apply(f, i == 1) // the first end is the user's
 		if err == nil {
 			err = set(from, f)
 		}
@@ -189,30 +198,6 @@ func (c *Change) apply(x *lab.Link) (undo []func(), err error) {
 		}
 	}
 	return undo, nil
-}
-
-// changed is f after the change; down tells whether it leads to the user of a profile.
-func (c *Change) changed(f link.Faults, down bool) (link.Faults, error) {
-	if c.Clear {
-		f = link.Faults{}
-	}
-	for _, w := range c.Set {
-		name, ok := strings.CutPrefix(w, "profile=")
-		if !ok {
-			if err := f.SetWord(w); err != nil {
-				return f, err
-			}
-			continue
-		}
-		p, ok := link.ProfileNamed(name)
-		if !ok {
-			return f, fmt.Errorf("there is no profile %q; there are %s", name, strings.Join(link.ProfileNames(), ", "))
-		}
-		if f = p.Up; down {
-			f = p.Down
-		}
-	}
-	return f, nil
 }
 
 // String is the change as it is typed.

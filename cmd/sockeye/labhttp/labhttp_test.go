@@ -16,6 +16,7 @@ import (
 	"sockeye/internal/leak"
 	"sockeye/lab"
 	"sockeye/link"
+	"sockeye/nat"
 )
 
 // A site is a lab that is shown: alice and bob at the switch lan, and web behind the router r.
@@ -151,6 +152,19 @@ func TestTheStateIsThatOfTheLab(t *testing.T) {
 	}
 	if c := got.Links[3].Ways[0].Count; c == nil || c.Sent < 3 || c.Delivered < 2 || c.DeliveredBytes < 2*52 || c.Lost != 0 {
 		t.Errorf("after a connection was made the counters are %+v", c)
+	}
+}
+
+func TestNodesHaveTheirKinds(t *testing.T) {
+	leak.Check(t)
+	s := newSite(t)
+	n := lab.New(t)
+	n.Link(n.NAT("home", nat.Config{}), n.Router("isp"))
+	s.view.Show(labhttp.Lab{Network: n})
+	var got labhttp.State
+	s.get(&got, "/api/state")
+	if got.Nodes[0].Kind != "translator" || got.Nodes[1].Kind != "router" {
+		t.Errorf("%+v", got.Nodes)
 	}
 }
 
@@ -339,10 +353,10 @@ func TestWhatMakesNoSenseIsToldWithWhatWould(t *testing.T) {
 		{"/api/links/wan", `{"clear": true} {}`, 400, `the body goes on behind its end: want JSON such as {"set": ["loss=10%", "delay=200ms"]}`},
 		{"/api/links/wan", huge, 413, `the body has more than 65536 bytes: want a few words`},
 		{"/api/links/wan", `{"set": ["loss=110%"]}`, 400, `loss=110%: want a share, as 10% or 0.1`},
-		{"/api/links/wan", `{"set": ["loss"]}`, 400, `loss: want a fault and its value, as loss=10% or delay=200ms`},
+		{"/api/links/wan", `{"set": ["loss"]}`, 400, `"loss" is no fault; one is written as loss=10% or delay=200ms`},
 		{"/api/links/wan", `{"set": ["profile=5g"]}`, 400, `there is no profile "5g"; there are ` + strings.Join(link.ProfileNames(), ", ")},
-		{"/api/links/bob-lan", `{"set": ["loss=1%", "reorder=5%"]}`, 400, `lab: link bob-lan: link: Reorder without a Delay: there is nothing to overtake`},
-		{"/api/hosts/r/links", `{"set": ["loss=1%", "reorder=5%"]}`, 400, `lab: link lan-r: link: Reorder without a Delay: there is nothing to overtake`},
+		{"/api/links/bob-lan", `{"set": ["loss=1%", "reorder=5%"]}`, 400, `reorder=5%: packets overtake those that wait for a delay, and there is none; add one, as delay=80ms`},
+		{"/api/hosts/r/links", `{"set": ["loss=1%", "reorder=5%"]}`, 400, `reorder=5%: packets overtake those that wait for a delay, and there is none; add one, as delay=80ms`},
 		{"/api/links/wan", `{"from": "alice", "set": ["loss=1%"]}`, 400, `from is "alice", which is at no end of link wan: want r or web`},
 		{"/api/hosts/r/links", `{"from": "alice", "set": ["loss=1%"]}`, 400, `from is "alice", which is at no end of links of r: want lan or r or web`},
 		{"/api/part", `{"groups": [["alice"]]}`, 400, `there are 1 groups: want two or more, as {"groups": [["alice"], ["bob", "web"]]}`},

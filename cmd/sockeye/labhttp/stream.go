@@ -18,7 +18,8 @@ type Traffic struct {
 	Flows []Flow  `json:"flows"`
 }
 
-// A Flow is what came from one end of a link. When it has stopped it is told once more.
+// A Flow is what came from one end of a link. The first event has them all, and one that has stopped is told
+// once more.
 type Flow struct {
 	Link       string   `json:"link"`
 	From       string   `json:"from"`
@@ -113,14 +114,14 @@ func (s *stream) look() error {
 // traffic reads the meter, and tells whether any packet moved.
 func (s *stream) traffic() (t Traffic, any bool) {
 	names := s.lab.names()
-	was := s.moved
+	was, first := s.moved, s.moved == nil
 	s.moved = make(map[string]bool)
 	t.Time = s.lab.Network.Now().Seconds()
 	for _, f := range s.meter.Read() {
 		t.Over = f.Over.Seconds()
 		id := names[f.Link] + " " + f.From.Name()
 		moved := f.Now != f.Was
-		if !moved && !was[id] {
+		if !moved && !was[id] && !first {
 			continue
 		}
 		if moved {

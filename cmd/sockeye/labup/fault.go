@@ -137,11 +137,19 @@ func (l *Lab) faultLink(w *wire, name, from string, words []string) error {
 	case "":
 		return wrong("what is to happen to link %s? Try %s loss=10%%, or down, up, clear", name, name)
 	case "down":
+		if from != "" {
+			return w.change(from, labfile.Change{{"down", "yes"}})
+		}
 		w.link.Cut()
 		return nil
 	case "up":
+		if w.link.IsCut() && from != "" { // the other way stays cut
+			if err := w.change("", labfile.Change{{"down", "yes"}}); err != nil {
+				return err
+			}
+		}
 		w.link.Mend()
-		return nil
+		return w.change(from, labfile.Change{{"down", "no"}})
 	case "clear":
 		w.sync()
 		for i, end := range w.ends {

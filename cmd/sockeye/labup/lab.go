@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"sockeye"
 	"sockeye/cmd/sockeye/labfile"
 	"sockeye/lab"
+	"sockeye/nat"
 )
 
 // A Config says what a lab needs of its surroundings.
@@ -24,6 +26,8 @@ type Config struct {
 	AnyPort bool
 	// Dir is where paths in the file begin.
 	Dir string
+	// Command runs an unmodified program as a host of the lab until its end, or that of the context.
+	Command func(ctx context.Context, host string, args []string) error
 	// Log is told what goes on, a line at a time, by several goroutines at once.
 	Log func(text string)
 }
@@ -49,59 +53,84 @@ type Lab struct {
 func Start(file *labfile.File, c Config) (*Lab, error) {
 	l := &Lab{Config: c, file: file, begun: time.Now(), hosts: make(map[string]*host), links: make(map[string]*wire)}
 	l.ctx, l.stop = context.WithCancel(context.Background())
-	seed := file.Seed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	l.net = lab.Open(lab.Config{Seed: seed})
-	if err := l.build(); err != nil {
+	b, err := build(file, l.boot)
+	if err != nil {
 		l.stop()
-		l.net.Close()
 		return nil, err
 	}
-	if err := l.furnish(); err != nil {
+	if err := l.furnish(b); err != nil {
 		l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-// build makes the network.
-func (l *Lab) build() (err error) {
+// build makes the network of a file: its nodes and links, without what runs on them.
+func build(file *labfile.File, boot func(host string)) (b *built, err error) {
 	defer func() {
 		// What labfile cannot foresee: networks that are handed out meet those that were given.
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r)
+			b.net.Close()
+			b, err = nil, fmt.Errorf("%v", r)
 		}
 	}()
+	seed := file.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	b = &built{lab.Open(lab.Config{Seed: seed}), make(map[string]*lab.Host), make(map[string]*wire)}
 	nodes := make(map[string]lab.Node)
-	for i := range l.file.Hosts {
-		f := &l.file.Hosts[i]
-		h := &host{lab: l, name: f.Name, jobs: make(map[string]*job)}
-		h.node = l.net.HostWith(f.Name, lab.HostConfig{Forward: f.Router, Addrs: f.Addresses})
-		h.node.Program(h.boot)
-		l.hosts[f.Name], nodes[f.Name] = h, h.node
+	for _, f := range file.Hosts {
+		c := lab.HostConfig{Forward: f.Router, Addrs: f.Addresses}
+		if kind, ok := nat.Named(f.NAT.Kind); ok {
+			kind.UDP, kind.TCP = f.NAT.UDP, f.NAT.TCP
+			c.NAT = &kind
+		}
+		h := b.net.HostWith(f.Name, c)
+		h.Program(func() { boot(f.Name) })
+		b.hosts[f.Name], nodes[f.Name] = h, h
 	}
-	for _, s := range l.file.Switches {
-		nodes[s] = l.net.Switch(s)
+	for _, s := range file.Switches {
+		nodes[s] = b.net.Switch(s)
 	}
-	for i := range l.file.Links {
-		f := &l.file.Links[i]
+	for _, f := range file.Links {
 		w := &wire{ends: [2]lab.Node{nodes[f.Ends[0]], nodes[f.Ends[1]]}, base: f.Faults, set: f.Faults}
-		w.link = l.net.Link(w.ends[0], w.ends[1], f.Faults[:]...)
-		l.links[f.Name] = w
+		w.link = b.net.Link(w.ends[0], w.ends[1], f.Faults[:]...)
+		b.links[f.Name] = w
 	}
-	for _, h := range l.hosts {
-		h.node.Stack() // from here on it lives
+	for _, h := range b.hosts {
+		h.Stack() // from here on all of it lives
 		break
 	}
-	return nil
+	return b, nil
 }
 
-// furnish starts what the hosts run, and the schedule.
-func (l *Lab) furnish() error {
+// built is a network with the names of its file.
+type built struct {
+	net   *lab.Network
+	hosts map[string]*lab.Host
+	links map[string]*wire
+}
+
+// take makes a network be the lab's, and gives its hosts to those of the same names that there are.
+func (l *Lab) take(b *built) {
+	hosts := make(map[string]*host)
+	for name, node := range b.hosts {
+		h := l.hosts[name]
+		if h == nil {
+			h = &host{lab: l, name: name, jobs: make(map[string]*job)}
+		}
+		h.node = node
+		hosts[name] = h
+	}
+	l.net, l.hosts, l.links = b.net, hosts, b.links
+}
+
+// furnish takes the network, and starts what the hosts run, and the schedule.
+func (l *Lab) furnish(b *built) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.take(b)
 	for i := range l.file.Hosts {
 		if err := l.hosts[l.file.Hosts[i].Name].set(&l.file.Hosts[i]); err != nil {
 			return err
@@ -111,8 +140,12 @@ func (l *Lab) furnish() error {
 	return nil
 }
 
-// Network is the lab's network.
-func (l *Lab) Network() *lab.Network { return l.net }
+// Network is the lab's network. A file with another one replaces it.
+func (l *Lab) Network() *lab.Network {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.net
+}
 
 // File is what the lab is made of.
 func (l *Lab) File() *labfile.File {
@@ -124,9 +157,10 @@ func (l *Lab) File() *labfile.File {
 // Close ends the lab: nothing of it is left, no port and no goroutine.
 func (l *Lab) Close() {
 	l.mu.Lock()
-	l.stop() // nothing is started from here on
+	l.stop() // nothing is started, nor built, from here on
+	net := l.net
 	l.mu.Unlock()
-	l.net.Close()
+	net.Close()
 	l.tasks.Wait()
 }
 
@@ -144,11 +178,9 @@ func (l *Lab) logf(format string, args ...any) { l.Log(fmt.Sprintf(format, args.
 
 // owner is the name of the host that has an address; "": none has.
 func (l *Lab) owner(ip netip.Addr) string {
-	for name, h := range l.hosts {
-		for _, a := range h.node.Addrs() {
-			if a == ip.Unmap() {
-				return name
-			}
+	for _, h := range l.Network().Hosts() {
+		if slices.Contains(h.Addrs(), ip.Unmap()) {
+			return h.Name()
 		}
 	}
 	return ""

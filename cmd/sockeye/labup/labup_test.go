@@ -57,18 +57,6 @@ func (w *world) note(text string) {
 	w.log = append(w.log, text)
 }
 
-// logged are the lines of the log that begin with something.
-func (w *world) logged(prefix string) (lines []string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range w.log {
-		if strings.HasPrefix(l, prefix) {
-			lines = append(lines, l)
-		}
-	}
-	return lines
-}
-
 // dial connects to a port of the machine.
 func (w *world) dial(port string) net.Conn {
 	w.t.Helper()
@@ -309,7 +297,7 @@ schedule:
 		at(21, 350*ms)
 		at(26, 100*ms)
 		time.Sleep(61*time.Second - time.Since(begun))
-		if !w.State().Links[0].Down {
+		if !w.State().Links[0].Ways[0].Down {
 			t.Error("the link is not cut")
 		}
 		at(70, 100*ms)

@@ -68,7 +68,7 @@ func (h *host) forward(f labfile.Forward) (*job, error) {
 	port := &Port{local.String(), h.name, f.To}
 	h.lab.run(func() {
 		err := relay.Serve(ctx, s, relay.Target{Dial: func(ctx context.Context) (*sockeye.Socket, error) {
-			return to.Connect(ctx, h.node.Sockets()) // of the host's present life
+			return to.Connect(ctx, h.sockets())
 		}}, h.lab.tell(local.String(), f.To))
 		if err != nil && ctx.Err() == nil {
 			h.lab.logf("%s: %v", local, err)
@@ -80,18 +80,19 @@ func (h *host) forward(f labfile.Forward) (*job, error) {
 // reverse leads a port of the host to this machine.
 func (h *host) reverse(f labfile.Forward) *job {
 	from := h.name + ":" + strconv.Itoa(int(f.From.Port()))
-	return h.serving("port "+strconv.Itoa(int(f.From.Port())), func(ctx context.Context, on *sockeye.Host) error {
+	return h.serving("port "+strconv.Itoa(int(f.From.Port())), func(ctx context.Context, on *sockeye.Host) (service, error) {
 		to, err := addr.Parse(scheme(f.UDP) + f.To)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s, err := listenOn(ctx, on, f.UDP, f.From.Port())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return relay.Serve(ctx, s, relay.Target{Dial: func(ctx context.Context) (*sockeye.Socket, error) {
-			return to.Connect(ctx, h.lab.Machine)
-		}}, h.lab.tell(scheme(f.UDP)+from, f.To+" of this machine"))
+		target := relay.Target{Dial: func(ctx context.Context) (*sockeye.Socket, error) { return to.Connect(ctx, h.lab.Machine) }}
+		return func(ctx context.Context) error {
+			return relay.Serve(ctx, s, target, h.lab.tell(scheme(f.UDP)+from, f.To+" of this machine"))
+		}, nil
 	})
 }
 

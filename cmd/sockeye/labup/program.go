@@ -16,56 +16,61 @@ import (
 	"sockeye/internal/accept"
 )
 
-// program is the job of a program.
-func (h *host) program(p labfile.Program) *job {
+// run is the job of a program.
+func (h *host) run(p labfile.Program) *job {
+	if p.Kind == "command" {
+		return h.command(p)
+	}
 	what := p.Kind
 	if p.Port != 0 {
 		what += " on port " + strconv.Itoa(int(p.Port))
 	}
-	serve := map[string]func(context.Context, *sockeye.Host, labfile.Program) error{
-		"echo": serveEcho, "web": h.serveWeb, "chat": serveChat, "sink": serveSink, "source": serveSource,
+	open := map[string]func(context.Context, *sockeye.Host, labfile.Program) (service, error){
+		"echo": openEcho, "web": h.openWeb, "chat": openChat, "sink": openSink, "source": openSource,
 	}[p.Kind]
-	return h.serving(what, func(ctx context.Context, on *sockeye.Host) error { return serve(ctx, on, p) })
+	return h.serving(what, func(ctx context.Context, on *sockeye.Host) (service, error) { return open(ctx, on, p) })
 }
 
-// both runs a service by TCP and by UDP until either ends.
-func both(ctx context.Context, on *sockeye.Host, port uint16, serve func(context.Context, *sockeye.Socket) error) error {
+// both is a service by TCP and by UDP, which goes on until either ends.
+func both(ctx context.Context, on *sockeye.Host, port uint16, serve func(context.Context, *sockeye.Socket) error) (service, error) {
 	tcp, err := listenOn(ctx, on, false, port)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	udp, err := listenOn(ctx, on, true, port)
 	if err != nil {
 		tcp.Close()
-		return err
+		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	other := make(chan error, 1)
-	go func() {
-		defer cancel()
-		other <- serve(ctx, udp)
-	}()
-	err = serve(ctx, tcp)
-	cancel()
-	return errors.Join(err, <-other)
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		other := make(chan error, 1)
+		go func() {
+			defer cancel()
+			other <- serve(ctx, udp)
+		}()
+		err := serve(ctx, tcp)
+		cancel()
+		return errors.Join(err, <-other)
+	}, nil
 }
 
-func serveEcho(ctx context.Context, on *sockeye.Host, p labfile.Program) error {
+func openEcho(ctx context.Context, on *sockeye.Host, p labfile.Program) (service, error) {
 	return both(ctx, on, p.Port, func(ctx context.Context, s *sockeye.Socket) error { return echo.Serve(ctx, s, nil) })
 }
 
-func serveChat(ctx context.Context, on *sockeye.Host, p labfile.Program) error {
+func openChat(ctx context.Context, on *sockeye.Host, p labfile.Program) (service, error) {
 	l, err := on.Listen("tcp", ":"+strconv.Itoa(int(p.Port)))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return chat.Serve(ctx, l, chat.Options{})
+	return func(ctx context.Context) error { return chat.Serve(ctx, l, chat.Options{}) }, nil
 }
 
 // chunk is what sinks and sources move at once.
 const chunk = 16 << 10
 
-func serveSink(ctx context.Context, on *sockeye.Host, p labfile.Program) error {
+func openSink(ctx context.Context, on *sockeye.Host, p labfile.Program) (service, error) {
 	return both(ctx, on, p.Port, func(ctx context.Context, s *sockeye.Socket) error {
 		if typ, err := sockeye.SO_TYPE.Get(s); err != nil || typ == sockeye.SOCK_DGRAM {
 			defer s.Close()
@@ -96,18 +101,22 @@ func each(ctx context.Context, s *sockeye.Socket, serve func(context.Context, *s
 	})
 }
 
-func serveSource(ctx context.Context, on *sockeye.Host, p labfile.Program) error {
-	if p.To == "" {
-		s, err := listenOn(ctx, on, false, p.Port)
-		if err != nil {
-			return err
-		}
-		return each(ctx, s, func(ctx context.Context, conn *sockeye.Socket) { pour(ctx, conn, p, chunk) })
+func openSource(ctx context.Context, on *sockeye.Host, p labfile.Program) (service, error) {
+	if p.To != "" {
+		to, err := addr.Parse(scheme(p.UDP) + p.To)
+		return func(ctx context.Context) error { return pourInto(ctx, on, to, p) }, err
 	}
-	to, err := addr.Parse(scheme(p.UDP) + p.To)
+	s, err := listenOn(ctx, on, false, p.Port)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return func(ctx context.Context) error {
+		return each(ctx, s, func(ctx context.Context, conn *sockeye.Socket) { pour(ctx, conn, p, chunk) })
+	}, nil
+}
+
+// pourInto connects to a target, again and again.
+func pourInto(ctx context.Context, on *sockeye.Host, to addr.Address, p labfile.Program) error {
 	size := chunk
 	if p.UDP {
 		size = 1400 // fits an Ethernet frame

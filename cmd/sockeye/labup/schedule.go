@@ -81,9 +81,10 @@ func (l *Lab) happen(o *occasion, begins bool) {
 		}
 	}
 	l.logf("schedule: %s%s", map[bool]string{false: "the end of "}[begins], e)
+	w, h := l.links[e.Link+e.Cut], l.hosts[e.Crash]
 	switch {
+	case len(e.Part) == 0 && w == nil && h == nil: // the file has it no more
 	case e.Link != "":
-		w := l.links[e.Link]
 		w.sync()
 		if begins {
 			w.now = append(w.now, e)
@@ -102,12 +103,12 @@ func (l *Lab) happen(o *occasion, begins bool) {
 		}
 	case others > 0: // which see to it
 	case e.Cut != "" && begins:
-		l.links[e.Cut].link.Cut()
+		w.link.Cut()
 	case e.Cut != "":
-		l.links[e.Cut].link.Mend()
+		w.link.Mend()
 	case begins:
-		l.hosts[e.Crash].node.Crash()
+		h.node.Crash()
 	default:
-		l.hosts[e.Crash].node.Restart()
+		h.node.Restart()
 	}
 }

@@ -31,13 +31,13 @@ type HostState struct {
 // A LinkState is that of a link.
 type LinkState struct {
 	Name string      `json:"name"`
-	Down bool        `json:"down"`
 	Ways [2]WayState `json:"ways"`
 }
 
 // A WayState is that of one direction of a link.
 type WayState struct {
 	From    string `json:"from"`
+	Down    bool   `json:"down"`
 	Faults  string `json:"faults,omitempty"` // as sockeye fault takes them
 	Packets uint64 `json:"packets"`          // that were sent into it
 	Bytes   uint64 `json:"bytes"`            // that came out of it
@@ -61,11 +61,14 @@ func (l *Lab) State() State {
 	}
 	for _, f := range l.file.Links {
 		w := l.links[f.Name]
-		add := LinkState{Name: f.Name, Down: w.link.IsCut()}
+		add := LinkState{Name: f.Name}
 		for i, end := range w.ends {
+			f := w.link.Faults(end)
+			partition := f.Partition
+			f.Partition = false
 			c := w.link.Stats(end)
 			add.Ways[i] = WayState{
-				From: end.Name(), Faults: w.link.Faults(end).String(), Packets: c.Packets[link.Sent],
+				From: end.Name(), Down: partition || w.link.IsCut(), Faults: f.String(), Packets: c.Packets[link.Sent],
 				Bytes: c.Bytes[link.Delivered], Lost: lab.Lost(c), Queued: c.Queued,
 			}
 		}
@@ -95,4 +98,15 @@ func (l *Lab) ports() []Port {
 		}
 	}
 	return all
+}
+
+// LinkNames are the names of the network's links.
+func (l *Lab) LinkNames() map[*lab.Link]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := make(map[*lab.Link]string)
+	for name, w := range l.links {
+		names[w.link] = name
+	}
+	return names
 }

@@ -15,27 +15,29 @@ import (
 	"sockeye/cmd/sockeye/labfile"
 )
 
-// serveWeb is a web server on the host.
-func (h *host) serveWeb(ctx context.Context, on *sockeye.Host, p labfile.Program) error {
+// openWeb is a web server on the host.
+func (h *host) openWeb(_ context.Context, on *sockeye.Host, p labfile.Program) (service, error) {
 	listener, err := on.Listen("tcp", ":"+strconv.Itoa(int(p.Port)))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	server := http.Server{
-		Handler: h.page(), ReadHeaderTimeout: time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
+	handler := h.page()
 	if p.Dir != "" {
 		dir := p.Dir
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(h.lab.Dir, dir)
 		}
-		server.Handler = http.FileServer(http.Dir(dir))
+		handler = http.FileServer(http.Dir(dir))
 	}
-	defer context.AfterFunc(ctx, func() { server.Close() })()
-	err = server.Serve(listener)
-	server.Close()
-	return err
+	return func(ctx context.Context) error {
+		server := http.Server{
+			Handler: handler, ReadHeaderTimeout: time.Minute,
+			BaseContext: func(net.Listener) context.Context { return ctx },
+		}
+		defer context.AfterFunc(ctx, func() { server.Close() })()
+		defer server.Close()
+		return server.Serve(listener)
+	}, nil
 }
 
 // mostBytes bounds what one request of /bytes asks for.
