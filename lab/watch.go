@@ -63,27 +63,15 @@ func watched(n *Network, yes bool) {
 	}
 }
 
-// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. The flags have
-// not been parsed by then.
+// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. Flags are not
+// parsed by then, and package testing may be at it while a timer looks at them: so the arguments are read, as go test gives them.
 func init() {
-	if limit := timeoutIn(os.Args); limit > 0 {
-		time.AfterFunc(limit-min(limit/5, 5*time.Second), func() { reportAll(limit) })
-	}
-}
-
-// timeoutIn is the -test.timeout that a program was started with, as go test does; 0: none.
-func timeoutIn(args []string) (limit time.Duration) {
-	for i, a := range args {
-		name, value, ok := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		if name != "test.timeout" {
-			continue
+	for _, arg := range os.Args[1:] {
+		value, ok := strings.CutPrefix(arg, "-test.timeout=")
+		if limit, err := time.ParseDuration(value); ok && err == nil && limit > 0 {
+			time.AfterFunc(limit-min(limit/5, 5*time.Second), func() { reportAll(limit) })
 		}
-		if !ok && i+1 < len(args) {
-			value = args[i+1]
-		}
-		limit, _ = time.ParseDuration(value) // package testing says what is wrong with it
 	}
-	return limit
 }
 
 // reportAll has another clock than networks in bubbles: their last packet tells how late it is there.
