@@ -36,6 +36,7 @@ type Network struct {
 	owners      map[netip.Addr]*Host // does not change once the network is running
 	between     map[[2]*Host]link.Faults
 	parted      atomic.Pointer[map[pair]bool]
+	oneWay      atomic.Pointer[map[[2]*Host]bool] // from one to the other nothing gets through
 	trace       trace
 	schedule    Schedule // to play from the start
 }

@@ -75,8 +75,8 @@ func (p *plug) take(now event.Time, x *packet.Packet) {
 // parted tells whether a packet comes from a host that the receiver is parted from.
 func (p *plug) parted(x *packet.Packet) bool {
 	n := p.host.net
-	parted := n.parted.Load()
-	if parted == nil {
+	parted, oneWay := n.parted.Load(), n.oneWay.Load()
+	if parted == nil && oneWay == nil {
 		return false
 	}
 	src, ok := source(x, p.port.Properties().Ethernet)
@@ -84,7 +84,7 @@ func (p *plug) parted(x *packet.Packet) bool {
 		return false
 	}
 	from := n.owners[src]
-	return from != nil && (*parted)[pairOf(from, p.host)]
+	return from != nil && (parted != nil && (*parted)[pairOf(from, p.host)] || oneWay != nil && (*oneWay)[[2]*Host{from, p.host}])
 }
 
 // source is the sender's address in an IP packet.

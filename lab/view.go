@@ -51,7 +51,10 @@ func (h *Host) IsUp() bool {
 }
 
 // Router tells whether the host forwards packets.
-func (h *Host) Router() bool { return h.config.Forward }
+func (h *Host) Router() bool { return h.config.Forward || h.config.NAT != nil }
+
+// Translator tells whether the host translates addresses, as Network.NAT makes it.
+func (h *Host) Translator() bool { return h.config.NAT != nil }
 
 // Parted are the pairs of hosts that Part and Isolate keep from each other.
 func (n *Network) Parted() (pairs [][2]*Host) {

@@ -16,6 +16,7 @@ import (
 	"sockeye/internal/leak"
 	"sockeye/lab"
 	"sockeye/link"
+	"sockeye/nat"
 )
 
 // A site is a lab that is shown: alice and bob at the switch lan, and web behind the router r.
@@ -151,6 +152,19 @@ func TestTheStateIsThatOfTheLab(t *testing.T) {
 	}
 	if c := got.Links[3].Ways[0].Count; c == nil || c.Sent < 3 || c.Delivered < 2 || c.DeliveredBytes < 2*52 || c.Lost != 0 {
 		t.Errorf("after a connection was made the counters are %+v", c)
+	}
+}
+
+func TestNodesHaveTheirKinds(t *testing.T) {
+	leak.Check(t)
+	s := newSite(t)
+	n := lab.New(t)
+	n.Link(n.NAT("home", nat.Config{}), n.Router("isp"))
+	s.view.Show(labhttp.Lab{Network: n})
+	var got labhttp.State
+	s.get(&got, "/api/state")
+	if got.Nodes[0].Kind != "translator" || got.Nodes[1].Kind != "router" {
+		t.Errorf("%+v", got.Nodes)
 	}
 }
 

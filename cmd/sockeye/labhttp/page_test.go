@@ -64,7 +64,7 @@ func TestThePageInChromium(t *testing.T) {
 	b.sees(`//*[@id="sockets"]//td[text()="ESTABLISHED"]`)
 
 	// The ladder of the conversation grows.
-	b.sees(`//*[@id="conversations"]/button[contains(., "alice ⇄ web") and @aria-pressed="true"]`,
+	b.sees(`//*[@id="conversations"]/button[contains(., "alice:") and contains(., "⇄ web:7") and @aria-pressed="true"]`,
 		`//*[@id="ladder"]//li[span="SYN-SENT" and contains(., "SYN 0 win 64240")]`, `//*[@id="ladder"]//li[contains(., "1:6 ack 1")]`)
 	fmt.Fprint(c, "again")
 	b.sees(`//*[@id="ladder"]//li[contains(., "6:11 ack 6")]`)

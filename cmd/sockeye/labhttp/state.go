@@ -20,10 +20,10 @@ type State struct {
 	Forwards []Forward   `json:"forwards"`
 }
 
-// A Node is a host, router or switch.
+// A Node is a host, a router, a router that translates addresses, or a switch.
 type Node struct {
 	Name  string   `json:"name"`
-	Kind  string   `json:"kind"` // host, router or switch
+	Kind  string   `json:"kind"` // host, router, translator or switch
 	Addrs []string `json:"addrs,omitempty"`
 	Up    bool     `json:"up"` // false: crashed
 }
@@ -104,7 +104,10 @@ func (l *Lab) state(counters bool) *State {
 	}
 	for _, h := range n.Hosts() {
 		add := Node{Name: h.Name(), Kind: "host", Up: h.IsUp()}
-		if h.Router() {
+		switch {
+		case h.Translator():
+			add.Kind = "translator"
+		case h.Router():
 			add.Kind = "router"
 		}
 		for _, a := range h.Addrs() {

@@ -18,7 +18,7 @@ export class HostPanel {
       this.rows = html("tbody");
       this.none = html("p", { class: "hint" }, "It has no sockets.");
       this.table = html("table", { id: "sockets" }, html("thead", {}, html("tr", {},
-        ["Net", "State", "Recv-Q", "Send-Q", "Local", "Peer"].map((t) => html("th", { scope: "col" }, t)))), this.rows);
+        ["Net", "State", "Recv-Q", "Send-Q", "Local, peer"].map((t) => html("th", { scope: "col" }, t)))), this.rows);
       this.element.append(
         html("div", { class: "row" }, button("crash", "Crash", path + "crash"), button("restart", "Restart", path + "restart"), button("isolate", "Isolate", path + "isolate"), this.join),
         this.parted, html("h3", {}, "Sockets"), html("div", { class: "scroll" }, this.table), this.none);
@@ -45,8 +45,9 @@ export class HostPanel {
       seen.set(key, (seen.get(key) ?? 0) + 1);
       return { ...s, key: key + " " + seen.get(key) };
     });
-    keep(this.rows, keyed, (s) => s.key, () => html("tr", {}, Array.from({ length: 6 }, () => html("td"))), (e, s) => {
-      [s.network, s.state, count(s.recvQ), count(s.sendQ), s.local, s.peer].forEach((text, i) => put(e.children[i], text));
+    keep(this.rows, keyed, (s) => s.key, () => html("tr", {}, html("td"), html("td"), html("td"), html("td"), html("td", {}, html("div"), html("div"))), (e, s) => {
+      [s.network, s.state, count(s.recvQ), count(s.sendQ)].forEach((text, i) => put(e.children[i], text));
+      [s.local, s.peer === "-" ? "" : s.peer].forEach((text, i) => put(e.children[4].children[i], text));
       e.className = s.state.toLowerCase();
       e.children[2].classList.toggle("full", s.recvQ > 0);
       e.children[3].classList.toggle("full", s.sendQ > 0 && s.state !== "LISTEN");
