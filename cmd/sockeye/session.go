@@ -72,7 +72,8 @@ func connectionless(typ sockeye.Type) bool {
 // with the error if it left what was sent to it unread.
 func (j *session) watch(s *sockeye.Socket, gone chan<- error) {
 	fds := []sockeye.PollFd{{Socket: j.s, Events: sockeye.POLLHUP}}
-	if n, err := j.s.Host().Poll(s.Context(), fds, -1); err != nil || n == 0 {
+	n, err := j.s.Host().Poll(s.Context(), fds, -1)
+	if err != nil || n == 0 || fds[0].Revents&sockeye.POLLNVAL != 0 { // the session ended before
 		return
 	}
 	errno, err := sockeye.SO_ERROR.Get(s)
