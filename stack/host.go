@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -202,6 +203,17 @@ func (e engine) InterfaceIndex(name string) (int, error) {
 		return 0, noInterface(e.h.name, name)
 	}
 	return i.Index, nil
+}
+
+// InterfaceName implements sockeye.Resolver.
+func (e engine) InterfaceName(index int) (string, error) {
+	e.h.sock.Lock()
+	defer e.h.sock.Unlock()
+	i := e.h.inet.Iface(index)
+	if i == nil {
+		return "", noInterface(e.h.name, strconv.Itoa(index))
+	}
+	return i.Name, nil
 }
 
 func (e engine) Unlink(path string) error {
