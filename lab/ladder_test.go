@@ -179,3 +179,25 @@ func TestALadderFollowsLargePacketsThatALinkOnTheWayCuts(t *testing.T) {
 		})
 	}
 }
+
+func TestALadderCallsALinkByItsName(t *testing.T) {
+	leak.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		n := lab.New(t)
+		a, b := n.Host("a"), n.Host("b")
+		wan := n.Link(a, b, link.Faults{Loss: 1})
+		wan.SetName("wan")
+		c, err := a.Dial("udp", "b:7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := n.Ladder(a, b); !strings.Contains(got, "lost on wan") {
+			t.Errorf("the ladder is\n%s", got)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 // A Link joins two nodes, and what passes it meets its faults.
 type Link struct {
 	net      *Network
+	name     string         // "": that of the ends
 	a, b     Node           // as Link was called
 	near     Node           // of these the one where the faults are, always a host if either is
 	beyond   Node           // the other one
@@ -70,8 +71,24 @@ func (l *Link) lay() (near, far link.Port) {
 	return near, far
 }
 
-// String is the link's name: alice-bob.
-func (l *Link) String() string { return l.a.Name() + "-" + l.b.Name() }
+// String is the link's name: alice-bob, or what SetName says.
+func (l *Link) String() string {
+	if l.name != "" {
+		return l.name
+	}
+	return l.a.Name() + "-" + l.b.Name()
+}
+
+// SetName gives the link a name of its own, by which ladders, reports and captures call it. It is to be called before
+// the network is used.
+func (l *Link) SetName(name string) {
+	l.net.mu.Lock()
+	defer l.net.mu.Unlock()
+	if l.net.running {
+		panic(fmt.Sprintf("lab: the name %q of link %v comes too late: the network is in use already", name, l))
+	}
+	l.name = name
+}
 
 // direction is the one of what comes from a node.
 func (l *Link) direction(from Node) link.Direction {

@@ -76,6 +76,7 @@ func TestSocketStatusesAreThoseOfSS(t *testing.T) {
 		echo(bob, "7")
 		c := mustAsk(t, alice, "172.16.0.2:7")
 		defer c.Close()
+		time.Sleep(time.Second) // the answer is acknowledged by then
 		want := []lab.SocketStatus{
 			{Network: "tcp", State: "LISTEN", SendQ: 4096, Local: "[::]:7", Peer: "-"},
 			{Network: "tcp", State: "ESTABLISHED", Local: "[::ffff:172.16.0.2]:7", Peer: "[::ffff:" + c.LocalAddr().String()[:10] + "]" + c.LocalAddr().String()[10:]},
