@@ -39,10 +39,11 @@ func newSite(t *testing.T) *site {
 	n.Link(s.bob, lan)
 	n.Link(lan, r)
 	s.wan = n.Link(r, s.web, link.Faults{Delay: time.Millisecond}, link.Faults{Delay: 2 * time.Millisecond})
+	s.wan.SetName("wan")
 	s.web.Program(func() { serveEcho(s.web) })
 	s.view.Show(labhttp.Lab{
 		Name: "test", Network: n, Forwards: []labhttp.Forward{{Listen: "tcp://127.0.0.1:8080", To: "web:7"}},
-		Links: map[*lab.Link]string{s.wan: "wan"}, Log: func(what string) { s.logged = append(s.logged, what) },
+		Log: func(what string) { s.logged = append(s.logged, what) },
 	})
 	s.server = httptest.NewServer(s.view)
 	t.Cleanup(s.server.Close)

@@ -95,7 +95,7 @@ func TestThePageInChromium(t *testing.T) {
 	b.click("#cut")
 	b.sees(`//button[@id="cut" and text()="Mend"]`, `//*[@data-key="wan"]/*[contains(@class, "down")]`)
 	fmt.Fprint(c, "lost?")
-	b.sees(`//*[@id="ladder"]//li[contains(@class, "lost") and contains(., "11:16 ack 11") and contains(., "partitioned on r-web")]`)
+	b.sees(`//*[@id="ladder"]//li[contains(@class, "lost") and contains(., "11:16 ack 11") and contains(., "partitioned on wan")]`)
 	if n := s.wan.Stats(s.network.Hosts()[3]).Packets[link.Partitioned]; n == 0 {
 		t.Error("the link lost nothing")
 	}

@@ -178,10 +178,7 @@ func (l *Lab) names() map[*lab.Link]string {
 	names := make(map[*lab.Link]string)
 	uses := make(map[string]int)
 	for _, x := range l.Network.AllLinks() {
-		name, given := l.Links[x]
-		if !given {
-			name = x.String()
-		}
+		name := x.String()
 		if uses[name]++; uses[name] > 1 {
 			name += "." + strconv.Itoa(uses[name])
 		}
