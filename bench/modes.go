@@ -19,6 +19,7 @@ func init() {
 		"load":   runLoad,
 		"serve":  runServer,
 		"behind": runBehind,
+		"lab":    runLab,
 	}
 }
 

@@ -252,6 +252,30 @@ var tests = []*test{
 		run:     libraryLoad("in-crowd"),
 	},
 	{
+		name: "lab-small", about: "seconds of a lab per real second: 11 hosts with 10 connections each, which send at 1 Mbit/s",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(11, 1e6),
+	},
+	{
+		name: "lab-medium", about: "100 such hosts, 1,000 connections",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(100, 1e6),
+	},
+	{
+		name: "lab-busy", about: "the same at 10 Mbit/s",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(100, 1e7),
+	},
+	{
+		name: "lab-large", about: "1,000 such hosts, 10,000 connections at 1 Mbit/s",
+		metrics: labMetrics,
+		peers:   []string{ours},
+		run:     simulated(1000, 1e6),
+	},
+	{
 		name: "size", about: "the smallest program, and the modules outside of golang.org/x that it needs",
 		metrics: []metric{{name: "bytes", lower: true, most: 4.5e6}, {name: "stripped", lower: true}, {name: "modules", count: true}},
 		peers:   []string{ours, "gvisor"},
@@ -259,6 +283,9 @@ var tests = []*test{
 		run:     programSize,
 	},
 }
+
+// Where the growth is linear, Mbit/s, what is carried in a real second, stays as it is.
+var labMetrics = []metric{{name: "s/s"}, {name: "Mbit/s"}, {name: "carried %"}}
 
 var gateways = []string{ours, direct, "slirp4netns", "pasta"}
 

@@ -145,6 +145,17 @@ func ancillary() []Scenario {
 			x.sendto(c, "x", 0, SockaddrInet6(ip6("::1", 0).Addr().As16(), port, 0x12345, 0))
 			x.recvfrom(s, 5, MSG_DONTWAIT)
 		}},
+		Scenario{Name: "udp4/a peer that is this host, through another interface", Needs: Needs{Ethernet: true}, body: func(x *calls) {
+			for _, local := range []string{"127.0.0.1", "192.0.2.1", "0.0.0.0"} {
+				x.section("from %s", local)
+				s := x.opened(udp4)
+				x.bind(s, ip4(local, port))
+				set(x, s, SO_BINDTOIFINDEX, 2)
+				x.connect(s, unspecified(AF_INET, 0))
+				x.getpeername(s)
+				x.sendto(s, "x", 0, unspecified(AF_INET, port))
+			}
+		}},
 		Scenario{Name: "udp4/IP_MINTTL is of no concern to UDP", body: func(x *calls) {
 			c, s := x.datagrams(udp4)
 			x.setInt(s, IP_MINTTL, 64)

@@ -10,6 +10,7 @@ import (
 // are joined and the hosts at them.
 type segment struct {
 	plugs    []*plug
+	routers  []*plug         // of the plugs
 	prefixes [2]netip.Prefix // of IPv4 and IPv6
 }
 
@@ -68,6 +69,9 @@ func (n *Network) segments() []*segment {
 				all = append(all, s)
 			}
 			s.plugs = append(s.plugs, p)
+			if h.Forwards() {
+				s.routers = append(s.routers, p)
+			}
 			p.segment = s
 		}
 	}

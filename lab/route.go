@@ -76,7 +76,7 @@ func (h *Host) routesOf(version int) (list []stack.Route) {
 		if w.via != nil {
 			list = append(list, w.via.gateway(w.to.prefixes[version])...)
 		}
-		for _, q := range w.to.plugs {
+		for _, q := range w.to.routers {
 			if q.host == h {
 				continue
 			}

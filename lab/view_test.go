@@ -10,6 +10,7 @@ import (
 	"sockeye/internal/leak"
 	"sockeye/lab"
 	"sockeye/link"
+	"sockeye/nat"
 )
 
 func TestANetworkTellsWhatItHas(t *testing.T) {
@@ -20,17 +21,19 @@ func TestANetworkTellsWhatItHas(t *testing.T) {
 		uplink := n.Link(alice, r)
 		n.Link(lan, r)
 		n.Link(lan, bob)
-		if got := fmt.Sprint(n.AllLinks()); got != "[alice-r lan-r lan-bob]" {
+		home := n.NAT("home", nat.Config{})
+		n.Link(home, lan)
+		if got := fmt.Sprint(n.AllLinks()); got != "[alice-r lan-r lan-bob home-lan]" {
 			t.Error(got)
 		}
 		if a, b := uplink.Ends(); a != alice || b != r {
 			t.Error(a, b)
 		}
-		if !slices.Equal(n.Hosts(), []*lab.Host{alice, r, bob}) || !slices.Equal(n.Switches(), []*lab.Switch{lan}) {
+		if !slices.Equal(n.Hosts(), []*lab.Host{alice, r, bob, home}) || !slices.Equal(n.Switches(), []*lab.Switch{lan}) {
 			t.Error(n.Hosts(), n.Switches())
 		}
-		if alice.Router() || !r.Router() {
-			t.Error("r is the router, not alice")
+		if alice.Router() || !r.Router() || !home.Router() || r.Translator() || !home.Translator() {
+			t.Error("r and home are routers, not alice, and home translates")
 		}
 		uplink.Cut()
 		if !uplink.IsCut() {
@@ -49,8 +52,17 @@ func TestANetworkTellsWhatItHas(t *testing.T) {
 		if !slices.Equal(n.Parted(), [][2]*lab.Host{{alice, bob}, {r, bob}}) {
 			t.Error(n.Parted())
 		}
-		if n.Join(); n.Parted() != nil {
-			t.Error(n.Parted())
+		n.PartOneWay([]*lab.Host{bob}, []*lab.Host{r, alice})
+		if !slices.Equal(n.PartedOneWay(), [][2]*lab.Host{{bob, alice}, {bob, r}}) {
+			t.Error(n.PartedOneWay())
+		}
+		if n.Join(); n.Parted() != nil || n.PartedOneWay() != nil {
+			t.Error(n.Parted(), n.PartedOneWay())
+		}
+		n.SetBetween(bob, alice, link.Faults{Loss: 0.1})
+		n.SetFromTo(alice, bob, link.Faults{})
+		if !slices.Equal(n.FaultyPairs(), [][2]*lab.Host{{bob, alice}}) {
+			t.Error(n.FaultyPairs())
 		}
 	})
 }
@@ -64,6 +76,7 @@ func TestSocketStatusesAreThoseOfSS(t *testing.T) {
 		echo(bob, "7")
 		c := mustAsk(t, alice, "172.16.0.2:7")
 		defer c.Close()
+		time.Sleep(time.Second) // the answer is acknowledged by then
 		want := []lab.SocketStatus{
 			{Network: "tcp", State: "LISTEN", SendQ: 4096, Local: "[::]:7", Peer: "-"},
 			{Network: "tcp", State: "ESTABLISHED", Local: "[::ffff:172.16.0.2]:7", Peer: "[::ffff:" + c.LocalAddr().String()[:10] + "]" + c.LocalAddr().String()[10:]},

@@ -1,9 +1,10 @@
 package nat
 
 import (
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"sockeye/event"
@@ -105,15 +106,15 @@ func (c Config) Check() error {
 		value time.Duration
 	}{{"UDP", c.UDP}, {"TCP", c.TCP}, {"TCPTransitory", c.TCPTransitory}, {"ICMP", c.ICMP}, {"Sessions", time.Duration(c.Sessions)}} {
 		if d.value < 0 {
-			return fmt.Errorf("nat: %s is %d: it cannot be below 0", d.name, d.value)
+			return errors.New("nat: " + d.name + " is " + strconv.FormatInt(int64(d.value), 10) + ": it cannot be below 0")
 		}
 	}
 	switch {
 	case c.Mapping > AddressAndPortDependent, c.Filtering > AddressAndPortDependent:
-		return fmt.Errorf("nat: Mapping is %d and Filtering %d: they are EndpointIndependent, AddressDependent or AddressAndPortDependent",
-			c.Mapping, c.Filtering)
+		return errors.New("nat: Mapping is " + strconv.Itoa(int(c.Mapping)) + " and Filtering " + strconv.Itoa(int(c.Filtering)) +
+			": they are EndpointIndependent, AddressDependent or AddressAndPortDependent")
 	case c.Ports > NextPort:
-		return fmt.Errorf("nat: Ports is %d: it is PreservePort, RandomPort or NextPort", c.Ports)
+		return errors.New("nat: Ports is " + strconv.Itoa(int(c.Ports)) + ": it is PreservePort, RandomPort or NextPort")
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error, log
+	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error, log, page
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
 	Name     string `json:"name,omitempty"`     // of a member of a chat

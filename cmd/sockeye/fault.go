@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ func (a *app) faultCommand() *cobra.Command {
   sockeye fault wan --from server rate=1mbit
   sockeye fault wan profile=3g
   sockeye fault wan down                    # up again: up; as in the file: clear
+  sockeye fault laptop,web loss=5%          # what two hosts send each other; also clear
   sockeye fault web crash                   # and restart
   sockeye fault part laptop,router web      # groups that do not reach each other; the end: join`,
 		Long: `What can be said of a link, alone or together:
@@ -44,9 +46,44 @@ Packets on their way keep the delay and the fate that they have.`,
 			return postFault(lab, labup.FaultRequest{Target: args[0], From: from, Words: args[1:]})
 		},
 	}
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return faultWords(name, args)
+	}
 	cmd.Flags().StringVar(&name, "lab", "", "the lab, if several are up")
 	cmd.Flags().StringVar(&from, "from", "", "only what comes from this end of the link")
 	return cmd
+}
+
+// faultWords are what may come behind the arguments, for the shell's completion.
+func faultWords(name string, args []string) ([]string, cobra.ShellCompDirective) {
+	lab, err := labctl.Choose(name)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	s, err := labState(lab)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var links, hosts []string
+	for _, l := range s.Links {
+		links = append(links, l.Name)
+	}
+	for _, h := range s.Hosts {
+		hosts = append(hosts, h.Name)
+	}
+	switch {
+	case len(args) == 0:
+		return slices.Concat(links, hosts, labfile.Reserved), cobra.ShellCompDirectiveNoFileComp
+	case args[0] == "part":
+		return hosts, cobra.ShellCompDirectiveNoFileComp
+	case slices.Contains(hosts, args[0]):
+		return []string{"crash", "restart"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	words := []string{"down", "up", "clear"}
+	for _, f := range labfile.FaultNames() {
+		words = append(words, f+"=")
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // faultHelp is a line for each fault.
@@ -79,15 +116,20 @@ func postFault(lab string, f labup.FaultRequest) error {
 	return nil
 }
 
-// listFaults shows the links with their faults.
-func (a *app) listFaults(lab string) error {
+// labState asks the lab for its state.
+func labState(lab string) (s labup.State, err error) {
 	r, err := labctl.Client(lab).Get("http://lab/lab")
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer r.Body.Close()
-	var s labup.State
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+	return s, json.NewDecoder(r.Body).Decode(&s)
+}
+
+// listFaults shows the links with their faults, and the hosts that are down or parted.
+func (a *app) listFaults(lab string) error {
+	s, err := labState(lab)
+	if err != nil {
 		return err
 	}
 	if a.json {
@@ -106,6 +148,9 @@ func (a *app) listFaults(lab string) error {
 		if !h.Up {
 			rows = append(rows, []string{h.Name, "", "crashed"})
 		}
+	}
+	for _, p := range s.Pairs {
+		rows = append(rows, []string{p.From + "," + p.To, p.From, p.Faults})
 	}
 	for _, p := range s.Parted {
 		rows = append(rows, []string{p[0], "", "parted from " + p[1]})

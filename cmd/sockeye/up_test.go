@@ -138,6 +138,23 @@ laptop		parted from talk
 	}
 }
 
+func TestTheShellCompletesFaults(t *testing.T) {
+	t.Parallel()
+	u := up(t)
+	u.told("is up")
+	for args, want := range map[string]string{
+		"":     "wan\nweb-lan\ntalk-lan\nlaptop\nweb\ntalk\npart\njoin\n",
+		"web":  "crash\nrestart\n",
+		"part": "laptop\nweb\ntalk\n",
+		"wan":  "down\nup\nclear\nprofile=\ndelay=\n",
+	} {
+		p := u.run(t, append(append([]string{"__complete", "fault"}, strings.Fields(args)...), "")...)
+		if p.status() != 0 || !strings.HasPrefix(p.out.text(), want) {
+			t.Errorf("behind %q there may be\n%s, want\n%s", args, p.out.text(), want)
+		}
+	}
+}
+
 func TestFaultWithoutALabSaysSo(t *testing.T) {
 	t.Parallel()
 	u := &upped{env: append(os.Environ(), "XDG_RUNTIME_DIR="+t.TempDir())}
@@ -329,6 +346,44 @@ func TestUpServesADirectory(t *testing.T) {
 	}
 	defer r.Body.Close()
 	if b, err := io.ReadAll(r.Body); string(b) != "a file" {
+		t.Errorf("got %q, %v", b, err)
+	}
+}
+
+func TestACaptureHasWhatPassesTheLinksOfEachNetwork(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, capture := filepath.Join(dir, "net.yaml"), filepath.Join(dir, "net.pcapng")
+	if err := os.WriteFile(path, []byte(webFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u := up(t, "--capture", capture, path)
+	url := u.told(`curl (\S+)`)
+	tool(t, "curl", "-sS", url+"/bytes/11").ends(0, "!\"#$%&'()*+")
+	if err := os.WriteFile(path, []byte(strings.Replace(webFile, "links:", "  third:\nlinks:", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.told(`changed as the file has it: the network, so that connections have ended`)
+	tool(t, "curl", "-sS", url+"/bytes/12").ends(0, "!\"#$%&'()*+,")
+	u.signal(os.Interrupt)
+	u.ends(0, "")
+	p := tool(t, "tshark", "-r", capture, "-Y", "http.request", "-T", "fields", "-e", "frame.interface_name", "-e", "http.request.uri")
+	p.ends(0, "wire\t/bytes/11\nwire\t/bytes/12\n")
+}
+
+func TestUpGivesItsAddressesAsJSON(t *testing.T) {
+	t.Parallel()
+	u := up(t, "--json")
+	port := u.told(`(?m)^{"event":"listening","address":"tcp://([^"]+)","target":"web:80"}$`)
+	u.told(`(?m)^{"event":"page","address":"http://127\.0\.0\.1:\d+/\?token=\w+"}$`)
+	u.fault("wan", "delay=0")
+	u.told(`(?m)^{"event":"log","text":"fault: wan delay=0"}$`)
+	r, err := http.Get("http://" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if b, err := io.ReadAll(r.Body); !strings.HasPrefix(string(b), "This is web") {
 		t.Errorf("got %q, %v", b, err)
 	}
 }

@@ -58,6 +58,7 @@ func (u *upper) reload(l *labup.Lab, tell func(string)) {
 		tell("the lab stays as it is, until the file is right")
 		return
 	}
+	file.Name = l.File().Name // by which commands know it
 	changed, err := l.Change(file)
 	if len(changed) > 0 {
 		tell("changed as the file has it: " + strings.Join(changed, ", "))

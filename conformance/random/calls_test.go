@@ -227,8 +227,8 @@ func (g *generator) sendmsg(v int) {
 	}
 	passed := 0
 	if k.family == AF_UNIX && g.chance(2) {
-		// None that may come to hold itself, for the system to collect some time later.
-		if others := g.live(func(s *socket) bool { return s.kind.family != AF_UNIX || idle(s) }); len(others) > 0 {
+		// None that may come to hold itself: Linux collects those some time later, and not at once.
+		if others := g.live(func(s *socket) bool { return s.kind.family != AF_UNIX || idle(s) && unnamed(s) }); len(others) > 0 {
 			passed = pick(g, "passed", others)
 			uses = append(uses, passed)
 			fields += sprintf(", Rights: rights(s%d)", passed)
@@ -425,6 +425,12 @@ func not(f func(*socket) bool) func(*socket) bool { return func(s *socket) bool 
 
 // idle sockets could listen or connect.
 func idle(s *socket) bool { return !listens(s) && !hasPeer(s) }
+
+// unnamed sockets have no address, for others to send to.
+func unnamed(s *socket) bool {
+	sa, err := s.Getsockname()
+	return err == nil && sa.Path() == ""
+}
 
 func waits(s *socket) bool { return s.Ready(POLLIN) != 0 }
 

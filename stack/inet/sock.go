@@ -260,6 +260,10 @@ func (b *base) connectTo(t target) error {
 		w.ifindex = ifindex
 	}
 	p, err := b.stack.find(t.ip, w)
+	if err == nil && t.ip.Is4() && t.ip.IsUnspecified() { // Linux looks for the address that it got again (ip_route_connect)
+		w.src = p.src
+		p, err = b.stack.find(p.dst, w)
+	}
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,15 @@ var far = link.Faults{Delay: 20 * time.Millisecond, Jitter: 2 * time.Millisecond
 
 // everyEngine runs a test on the kernel's sockets, and in virtual time on those of hosts in a lab.
 func everyEngine(t *testing.T, o chat.Options, test func(w *world)) {
+	onEngines(t, far, o, test)
+}
+
+// everyEngineNear is everyEngine with hosts that nothing keeps apart.
+func everyEngineNear(t *testing.T, o chat.Options, test func(w *world)) {
+	onEngines(t, link.Faults{}, o, test)
+}
+
+func onEngines(t *testing.T, faults link.Faults, o chat.Options, test func(w *world)) {
 	t.Run("kernel", func(t *testing.T) {
 		leak.Check(t)
 		h := kernel.Host()
@@ -56,7 +65,7 @@ func everyEngine(t *testing.T, o chat.Options, test func(w *world)) {
 		defer w.stop()
 		test(w)
 	})
-	t.Run("lab", func(t *testing.T) { inLab(t, 3, far, o, test) })
+	t.Run("lab", func(t *testing.T) { inLab(t, 3, faults, o, test) })
 }
 
 // inLab runs a test on so many hosts of members and one of a server, all on one switch.

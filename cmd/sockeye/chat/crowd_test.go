@@ -25,6 +25,7 @@ type crowd struct {
 	Rooms    int
 	Speakers int  // in each room
 	Messages int  // of each speaker
+	Length   int  // of a message, about
 	Idle     bool // they only connect, with half a line
 }
 
@@ -56,11 +57,15 @@ func (c crowd) come(hosts ...*sockeye.Host) error {
 		running sync.WaitGroup
 		here    sync.WaitGroup // all are in their rooms
 	)
-	fail := func(err error) {
+	var conns []net.Conn
+	fail := func(err error) { // and all leave
 		mu.Lock()
 		defer mu.Unlock()
 		if first == nil {
 			first = err
+		}
+		for _, conn := range conns {
+			conn.Close()
 		}
 	}
 	ready := make(chan struct{})
@@ -73,7 +78,10 @@ func (c crowd) come(hosts ...*sockeye.Host) error {
 			var r *bufio.Reader
 			if err == nil {
 				defer conn.Close()
-				r = bufio.NewReaderSize(conn, 512)
+				mu.Lock()
+				conns = append(conns, conn)
+				mu.Unlock()
+				r = bufio.NewReaderSize(conn, 512+c.Length)
 				err = c.enter(conn, r, i)
 			}
 			<-dialing
@@ -128,7 +136,7 @@ func (c crowd) talk(conn net.Conn, r *bufio.Reader, i int) error {
 	if i/c.Rooms < c.Speakers {
 		saying.Go(func() {
 			for n := range c.Messages {
-				fmt.Fprintf(conn, "%d\n", n) // who hears it knows whether it was said
+				fmt.Fprintf(conn, "%d %s\n", n, strings.Repeat("x", c.Length)) // who hears it knows whether it was said
 			}
 		})
 	}
@@ -186,7 +194,7 @@ func (c crowd) process(t *testing.T) (said *bufio.Reader, leave func()) {
 	}
 }
 
-// crowds are the sizes; with -short a tenth.
+// crowds are the sizes; with -short a twentieth.
 func crowds() map[string]crowd {
 	all := map[string]crowd{
 		"10,000 members in 10 rooms":                  {Members: 10_000, Rooms: 10, Speakers: 2, Messages: 10},
@@ -194,7 +202,7 @@ func crowds() map[string]crowd {
 	}
 	for name, c := range all {
 		if testing.Short() {
-			c.Members /= 10
+			c.Members /= 20
 			all[name] = c
 		}
 	}
@@ -215,6 +223,21 @@ func TestACrowdHearsAllThatIsSaidOnceAndInOrder(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each member has more to hear than its queue holds, and none is dropped.
+func TestNobodyIsDroppedWhereManyTalkAtOnce(t *testing.T) {
+	c := crowd{Members: 100, Rooms: 1, Messages: 10, Length: 1000}
+	if testing.Short() {
+		c.Members = 30
+	}
+	c.Speakers = c.Members
+	everyEngineNear(t, chat.Options{}, func(w *world) {
+		c.At = w.at
+		if err := c.come(w.members...); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestIdleConnectionsTakeLittleMemory(t *testing.T) {

@@ -35,26 +35,60 @@ type queue struct {
 	json    bool
 	frames  [][]byte
 	bytes   int
-	writing bool   // a goroutine is at it
-	ending  bool   // nothing more goes in
-	why     string // it ends
+	taken   chan struct{} // closed when enough was taken; nil: nobody waits for that
+	lags    bool          // it is no use to wait
+	writing bool          // a goroutine is at it
+	ending  bool          // nothing more goes in
+	why     string        // it ends
 	timer   *time.Timer
 }
 
-// put adds a frame, and tells whether it found room. Once a queue is ending it takes, and
-// forgets, everything.
-func (q *queue) put(f frame) bool {
+// put adds a frame, and tells whether it found room, and whether there is not much room left. Once a queue
+// is ending it takes, and forgets, everything.
+func (q *queue) put(f frame) (ok, filling bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := f.in(q.json)
 	switch {
 	case q.ending:
-		return true
+		return true, false
 	case q.bytes+len(b) > q.limit:
-		return false
+		return false, true
 	}
 	q.add(b)
-	return true
+	return true, q.filling()
+}
+
+// filling tells whether there is not much room left, and that is not known yet to last.
+func (q *queue) filling() bool { return q.bytes > q.limit/8 && !q.lags }
+
+// settle waits until enough of the queue is taken, or for so long, and tells whether it was enough.
+func (q *queue) settle(most time.Duration) bool {
+	q.mu.Lock()
+	if !q.filling() {
+		q.mu.Unlock()
+		return true
+	}
+	if q.taken == nil {
+		q.taken = make(chan struct{})
+	}
+	taken := q.taken
+	q.mu.Unlock()
+	t := time.NewTimer(most)
+	defer t.Stop()
+	select {
+	case <-taken:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// lag notes that a queue that is filling is not waited for any more, until it was empty.
+func (q *queue) lag() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lags = q.filling()
 }
 
 func (q *queue) add(b []byte) {
@@ -96,6 +130,7 @@ func (q *queue) end(discard bool, why string, grace time.Duration) {
 	if discard {
 		q.frames, q.bytes = nil, 0
 	}
+	q.tellTaken()
 	if why != "" {
 		q.add(encode(Event{Kind: Bye, Text: why}).in(q.json))
 	}
@@ -133,7 +168,7 @@ func (q *queue) take(batch [][]byte) (_ [][]byte, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.frames) == 0 {
-		q.writing = false
+		q.writing, q.lags = false, false
 		q.frames = nil // many members are idle most of the time
 		if !q.ending {
 			q.timer.Stop()
@@ -148,6 +183,9 @@ func (q *queue) take(batch [][]byte) (_ [][]byte, ended bool) {
 	batch = append(batch, q.frames[:n]...)
 	clear(q.frames[:n])
 	q.frames, q.bytes = q.frames[n:], q.bytes-size
+	if !q.filling() {
+		q.tellTaken()
+	}
 	switch {
 	case q.ending: // the timer is that of the end
 	case q.timer == nil:
@@ -158,12 +196,21 @@ func (q *queue) take(batch [][]byte) (_ [][]byte, ended bool) {
 	return batch, false
 }
 
+// tellTaken lets those go on who wait.
+func (q *queue) tellTaken() {
+	if q.taken != nil {
+		close(q.taken)
+		q.taken = nil
+	}
+}
+
 // fail gives up writing.
 func (q *queue) fail() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ending, q.writing = true, false
 	q.frames, q.bytes = nil, 0
+	q.tellTaken()
 	close(q.flushed)
 	q.conn.close()
 }

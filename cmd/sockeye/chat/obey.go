@@ -3,7 +3,6 @@ package chat
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -12,28 +11,47 @@ import (
 // lobby is the room that a member enters who names none.
 const lobby = "lobby"
 
+// patienceWithAll is how long who says something waits for those who hear it to take what they were told before. It is
+// for the many who read as fast as they can: where many talk at once they would be dropped with the slow. Who takes
+// longer is not waited for again, until everything was taken.
+const patienceWithAll = 20 * time.Millisecond
+
 // obey does what a member asks for. Its error is for the member to read.
 func (s *Server) obey(m *member, c Command) error {
-	err := s.obeyLocked(m, c)
-	if c.Verb == "say" && err == nil {
-		// Who were told write now, before this member says more: so a room where many talk at
-		// once does not fill queues that are taken as fast as can be.
-		runtime.Gosched()
+	if c.Verb == "say" {
+		s.mu.Lock()
+		r := m.room
+		s.mu.Unlock()
+		if r != nil {
+			r.turn <- struct{}{}
+			defer func() { <-r.turn }()
+		}
+	}
+	filling, err := s.obeyLocked(m, c)
+	if filling != nil && !filling.queue.settle(patienceWithAll) {
+		s.mu.Lock()
+		defer s.unlock()
+		for m := range s.members {
+			m.queue.lag()
+		}
 	}
 	return err
 }
 
-func (s *Server) obeyLocked(m *member, c Command) error {
+// obeyLocked gives too whose queue has not much room left; nil: nobody's.
+func (s *Server) obeyLocked(m *member, c Command) (filling *member, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	if _, in := s.members[m]; !in {
-		return nil // it was dropped, and what it still says is not heard
+		return nil, nil // it was dropped, and what it still says is not heard
 	}
 	i := slices.IndexFunc(verbs, func(v verb) bool { return v.name == c.Verb })
 	if m.person == nil && (i < 0 || !verbs[i].anyone) {
-		return errors.New("say who you are first: /name NAME")
+		return nil, errors.New("say who you are first: /name NAME")
 	}
-	return handlers[c.Verb](s, m, c)
+	s.filling = nil
+	err = handlers[c.Verb](s, m, c)
+	return s.filling, err
 }
 
 // handlers do what verbs ask for, with the server locked.

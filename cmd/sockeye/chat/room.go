@@ -22,6 +22,8 @@ type room struct {
 	bytes     int       // of the history
 	emptied   time.Time // when the last person left
 
+	turn chan struct{} // holds something while somebody says something here
+
 	came, went int // since they were told last
 	timer      *time.Timer
 }
@@ -86,8 +88,12 @@ func (s *Server) tell(r *room, e Event) {
 
 // put tells one member, who is put down as slow if there is no room left in the queue.
 func (s *Server) put(m *member, f frame) {
-	if !m.queue.put(f) {
+	ok, filling := m.queue.put(f)
+	if !ok {
 		s.slow = append(s.slow, m)
+	}
+	if filling {
+		s.filling = m
 	}
 }
 
@@ -108,7 +114,7 @@ func (s *Server) find(name, key string) *room {
 		}
 		s.forget(oldest)
 	}
-	r := &room{name: name, key: key}
+	r := &room{name: name, key: key, turn: make(chan struct{}, 1)}
 	s.rooms[key] = r
 	return r
 }

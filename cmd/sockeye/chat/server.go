@@ -76,6 +76,7 @@ type Server struct {
 	rooms   map[string]*room
 	members map[*member]struct{} // the connections
 	slow    []*member            // to be dropped before the lock is let go
+	filling *member              // whose queue has not much room left
 	said    uint64               // messages
 	cluster *cluster             // nil: no rooms are shared
 }

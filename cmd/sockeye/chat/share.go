@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -265,7 +266,9 @@ func (o *outbox) send(nc *nats.Conn, stop <-chan struct{}) {
 			nc.Publish(m.subject, m.data) // an error says that it is closed
 		}
 		if stopped && !away {
-			nc.FlushTimeout(time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			nc.FlushWithContext(ctx)
+			cancel()
 		}
 	}
 }
@@ -281,8 +284,10 @@ func (c *cluster) learn() (taught bool, err error) {
 	if err := c.nc.PublishRequest(subjectHistory, inbox, nil); err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), lostAfter)
+	defer cancel()
 	for {
-		m, err := sub.NextMsg(lostAfter)
+		m, err := sub.NextMsgWithContext(ctx)
 		if errors.Is(err, nats.ErrNoResponders) {
 			return false, nil
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -98,8 +97,6 @@ func clusters(t *testing.T, servers int, o chat.Options, test func(c *cluster)) 
 func labCluster(t *testing.T, servers int, o chat.Options, test func(c *cluster)) {
 	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {
-		runtime.GC() // NATS clients keep timers in a pool of the process, which are of use in one bubble alone,
-		runtime.GC() // and the second collection drops what the first has put aside
 		n := lab.New(t)
 		c := &cluster{world: &world{t: t, net: n}}
 		middle := n.Switch("middle")

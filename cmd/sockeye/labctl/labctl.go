@@ -35,7 +35,10 @@ func Dir() (string, error) {
 	return dir, nil
 }
 
-const suffix = ".sock"
+const (
+	suffix  = ".sock"
+	longest = 107 // sun_path without its zero
+)
 
 // A RunningError is that a lab of the name is up.
 type RunningError struct{ Name string }
@@ -61,6 +64,9 @@ func Listen(name string) (net.Listener, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, name+suffix)
+	if len(path) > longest {
+		return nil, fmt.Errorf("%s is longer than the %d bytes of a unix socket's path (unix(7)); set XDG_RUNTIME_DIR to a shorter directory, or give the lab a shorter name", path, longest)
+	}
 	if alive(path) {
 		return nil, RunningError{name}
 	}

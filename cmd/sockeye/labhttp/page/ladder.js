@@ -19,8 +19,8 @@ export class Ladders {
   show(all) {
     this.all = all;
     keep(this.list, all, (c) => c.id, (c) => html("button", { class: "talk", onclick: () => this.pick(c.id) }, html("span"), html("small")), (e, c) => {
-      put(e.children[0], c.ends.map((x) => x.host || x.addr).join(" ⇄ "));
-      put(e.children[1], `${c.protocol}${port(c)}, ${count(c.packets)} ${c.packets === 1 ? "packet" : "packets"}${c.lost ? `, ${count(c.lost)} lost` : ""}`);
+      put(e.children[0], c.ends.map(end).join(" ⇄ "));
+      put(e.children[1], `${c.protocol}, ${count(c.packets)} ${c.packets === 1 ? "packet" : "packets"}${c.lost ? `, ${count(c.lost)} lost` : ""}`);
       e.classList.toggle("bad", c.lost > 0);
       e.title = c.ends.map((x) => x.addr).join(" ⇄ ");
     });
@@ -62,10 +62,10 @@ function newest(all) {
   return moving.reduce((a, b) => (b.packets < a.packets ? b : a), moving[0]);
 }
 
-// port is the one that was called.
-function port(c) {
-  const at = c.ends[1].addr.match(/:(\d+)$/);
-  return c.ends[1].addr.match(/\]:|^[\d.]+:/) && at ? " " + at[1] : "";
+// end is who speaks: web:80.
+function end({ host, addr }) {
+  const port = addr.match(/^(?:\[.*\]|[\d.]+)(:\d+)$/)?.[1] ?? "";
+  return host ? host + port : addr;
 }
 
 function makeRung() {

@@ -45,7 +45,7 @@ export class NetMap {
     const { width, height } = this.root.getBoundingClientRect();
     if (!this.state || !width) return;
     this.root.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const { nodes, links, parted } = this.state;
+    const { nodes, links, parted, oneWay } = this.state;
     this.dense = nodes.length > 40; // no words at links
     this.small = this.dense || nodes.length > 16 || width < 500; // only names in nodes
     this.root.classList.toggle("dense", this.dense);
@@ -62,7 +62,7 @@ export class NetMap {
     }
     keep(this.links, links, (l) => l.name, (l) => this.makeLink(l), (e, l) => this.drawLink(e, l));
     keep(this.labels, links, (l) => l.name, () => svg("g"), (e, l) => this.drawLabel(e, l));
-    keep(this.parted, parted, (p) => p.join(), () => svg("path"), (e, [a, b]) => {
+    keep(this.parted, [...parted, ...oneWay], (p) => p.join(), () => svg("path"), (e, [a, b]) => {
       const [x, y] = at.get(a), [u, v] = at.get(b);
       e.setAttribute("d", `M${x} ${y}Q${(x + u) / 2 + (v - y) / 4} ${(y + v) / 2 - (u - x) / 4} ${u} ${v}`);
     });
@@ -87,7 +87,7 @@ export class NetMap {
     e.classList.toggle("crashed", !n.up);
     put(title, `${n.kind} ${n.name}${n.up ? "" : ", crashed"}${n.addrs ? ": " + n.addrs.join(", ") : ""}`);
     e.setAttribute("aria-label", title.textContent);
-    for (const [k, v] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h, rx: n.kind === "router" ? h / 2 : n.kind === "switch" ? 2 : 8 })) box.setAttribute(k, v);
+    for (const [k, v] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h, rx: n.kind === "router" || n.kind === "translator" ? h / 2 : n.kind === "switch" ? 2 : 8 })) box.setAttribute(k, v);
     const second = this.small ? "" : n.up ? address(n) ?? n.kind : "crashed";
     name.setAttribute("y", second ? -3 : 4);
     addr.setAttribute("y", 13);
@@ -140,21 +140,25 @@ export class NetMap {
     }
   }
 
+  // drawLabel writes faults above a link that lies flat, and rates below; else both at its right.
   drawLabel(e, l) {
     const lanes = [0, 1].map((i) => this.lane(l, i));
     const [p, q] = [lanes[0].from, lanes[0].to];
     const x = (p[0] + q[0]) / 2, y = (p[1] + q[1]) / 2;
-    const steep = Math.abs(q[1] - p[1]) > Math.abs(q[0] - p[0]);
     const faults = l.ways.map(summary);
-    const lines = faults[0] === faults[1] ? [faults[0]] : l.ways.map((w, i) => faults[i] && `${arrow(lanes[i])} ${faults[i]}`);
-    const above = (this.dense ? [] : lines.filter(Boolean)).map((text) => ["faults", text]);
-    const below = lanes.filter((lane) => lane.bits > 0 && !this.dense).map((lane) => ["rate", `${arrow(lane)} ${rate(lane.bits)}`]);
-    if (!steep && below.length > 1) below.splice(0, 2, ["rate", below.map((b) => b[1]).join("  ")]);
-    const all = steep ? [...above, ...below] : [...above.reverse(), ...below];
-    keep(e, all.map((line, i) => [...line, i]), ([kind, , i]) => kind + i, ([kind]) => svg("text", { class: kind }), (t, [, text, i]) => {
-      t.setAttribute("text-anchor", steep ? "start" : "middle");
-      t.setAttribute("x", steep ? x + 12 : x);
-      t.setAttribute("y", steep ? y + 4 + (i - (all.length - 1) / 2) * 14 : i < above.length ? y - 10 - i * 14 : y + 20 + (i - above.length) * 14);
+    const above = (faults[0] === faults[1] ? faults.slice(1) : faults.map((f, i) => f && `${arrow(lanes[i])} ${f}`)).filter(Boolean);
+    let below = lanes.filter((lane) => lane.bits > 0).map((lane) => `${arrow(lane)} ${rate(lane.bits)}`);
+    const length = Math.hypot(q[0] - p[0], q[1] - p[1]) || 1;
+    const up = q[1] >= p[1] ? [q[1] - p[1], p[0] - q[0]] : [p[1] - q[1], q[0] - p[0]]; // at right angles to the link, to the right
+    const [nx, ny] = up.map((u) => u / length);
+    const flat = nx < 0.25;
+    if (flat) below = below.length ? [below.join("  ")] : [];
+    const lines = this.dense ? [] : [...above.map((text) => ["faults", text]), ...below.map((text) => ["rate", text])];
+    const rise = flat ? above.length * 14 - 4 : (lines.length - 1) * (ny < -0.3 ? 14 : ny > 0.3 ? 0 : 7);
+    keep(e, lines.map((line, i) => [...line, i]), ([kind, , i]) => kind + i, ([kind]) => svg("text", { class: kind }), (t, [kind, text, i]) => {
+      t.setAttribute("text-anchor", flat ? "middle" : "start");
+      t.setAttribute("x", flat ? x : x + nx * 14);
+      t.setAttribute("y", (flat ? y + (kind === "rate" ? 16 : 0) : y + ny * 14 + 4) + i * 14 - rise);
       put(t, text);
     });
   }
