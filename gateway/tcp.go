@@ -50,7 +50,7 @@ func (g *Gateway) call(c *stack.Call) {
 	ev.Opened = true
 	g.Log(ev)
 	ev.Opened = false
-	ev.Sent, ev.Received, ev.Err = relay.Join(g.ctx, in, out)
+	ev.Sent, ev.Received, ev.Err = relay.Join(g.ctx, g.run, in, out)
 	g.Log(ev)
 }
 

@@ -98,6 +98,30 @@ func TestAPartitionOfAPairOneWay(t *testing.T) {
 	})
 }
 
+func TestAScheduleMakesAHostDeafToAnother(t *testing.T) {
+	leak.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		n, ann, ben, server := three(t)
+		c := mustAsk(t, ann, "server:7")
+		s, err := lab.ParseSchedule("deaf:6@1s+1s") // host 0 to host 2
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := n.Describe(s); !strings.Contains(got, "host ann hears nothing from server") {
+			t.Errorf("it is described as %q", got)
+		}
+		n.Play(s)
+		time.Sleep(1500*time.Millisecond - n.Now())
+		roundTrip(t, ben)
+		if got, err := ask(c, "late"); got != "late" || err != nil || n.Now() < 2*time.Second {
+			t.Errorf("%q after %v, %v", got, n.Now(), err)
+		}
+		if ladder := n.Ladder(ann, server); !strings.Contains(ladder, "parted") {
+			t.Errorf("the ladder does not tell what was lost:\n%s", ladder)
+		}
+	})
+}
+
 // What has arrived keeps its delay, what is on the link meets the new faults, and a partition loses both.
 func TestPacketsInFlightOfAPair(t *testing.T) {
 	leak.Check(t)

@@ -18,7 +18,43 @@
 // Berkeley socket interface, as Linux has it (package sockeye), and what package net's users
 // expect: Dial, Listen, ListenPacket, a net.Resolver, an http.Transport.
 //
-// Faults may change at any moment. Packets that are on their way keep the delay and the fate
-// that they drew when they were sent; a cut link and a crashed host lose those that would
-// arrive in the meantime.
+// # Nodes
+//
+//	Host        programs run on it
+//	Router      forwards packets between its links
+//	NAT         translates addresses, as a full cone up to symmetric (package nat)
+//	NameServer  tells all names by DNS; Host.Resolver asks it
+//	Switch      joins any number of hosts to one Ethernet
+//
+// # Faults
+//
+// They may change at any moment:
+//
+//	Link.Set, Link.SetFrom, Link.SetProfile, Link.Cut     a link, both ways or one
+//	Network.SetBetween, Network.SetFromTo, Network.Part   pairs and groups of hosts, whatever is between them
+//	Host.Crash, Host.Restart, Network.Isolate             a host
+//	Network.Play                                          a schedule of them
+//
+// Packets that are on their way keep the delay and the fate that they drew when they were sent; a cut link and a crashed
+// host lose those that would arrive in the meantime. Faults of pairs befall packets where they arrive (SetBetween).
+//
+// # Looking for faults
+//
+// Explore runs a test on many networks with faults drawn at random, and shrinks what makes it fail. A schedule of faults
+// may as well be the input of a fuzz test, which then looks for one that reaches new code:
+//
+//	func FuzzFaults(f *testing.F) {
+//		f.Fuzz(func(t *testing.T, data []byte) {
+//			s := lab.ScheduleOf(data, 10*time.Second)
+//			if failed := lab.Try(t, 1, s, time.Hour, run); failed != nil {
+//				t.Error(failed)
+//			}
+//		})
+//	}
+//
+// # When a test fails
+//
+// It logs the seed, the sockets with their states and queues, mappings of translators, what is on its way on each link, and
+// the end of the last conversations as ladders (Report). A test that hangs prints the same on standard error before the
+// runtime or go test's -timeout ends it.
 package lab

@@ -72,7 +72,7 @@ func ExampleParseSchedule() {
 	fmt.Println(err)
 	// Output:
 	// 2 cut:0@1.5s+300ms, lossy:1@2s+1s=0.25 <nil>
-	// lab: the fault "melt:0@1s+1s" is none: kinds are cut, lossy, slow, isolate, split, crash; one is cut:0@1.5s+300ms, or lossy:2@2s+1s=0.25
+	// lab: the fault "melt:0@1s+1s" is none: kinds are cut, lossy, slow, isolate, split, crash, deaf; one is cut:0@1.5s+300ms, or lossy:2@2s+1s=0.25
 }
 
 // web is a network with a server that greets.

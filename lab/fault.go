@@ -29,6 +29,25 @@ func (n *Network) Part(groups ...[]*Host) {
 	})
 }
 
+// PartOneWay lets nothing through from some hosts to others, wherever they are; the other way is open. It adds to
+// what was parted before.
+func (n *Network) PartOneWay(from, to []*Host) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ways := make(map[[2]*Host]bool)
+	if old := n.oneWay.Load(); old != nil {
+		maps.Copy(ways, *old)
+	}
+	for _, a := range from {
+		for _, b := range to {
+			if a != b {
+				ways[[2]*Host{a, b}] = true
+			}
+		}
+	}
+	n.oneWay.Store(&ways)
+}
+
 // Isolate parts a host from all others.
 func (n *Network) Isolate(h *Host) {
 	n.part(func(add func(a, b *Host)) {
@@ -54,5 +73,8 @@ func (n *Network) part(pairs func(add func(a, b *Host))) {
 	n.parted.Store(&parted)
 }
 
-// Join ends every Part and Isolate.
-func (n *Network) Join() { n.parted.Store(nil) }
+// Join ends every Part, PartOneWay and Isolate.
+func (n *Network) Join() {
+	n.parted.Store(nil)
+	n.oneWay.Store(nil)
+}

@@ -11,6 +11,7 @@ import (
 // A Link joins two nodes, and what passes it meets its faults.
 type Link struct {
 	net      *Network
+	name     string         // "": that of the ends
 	a, b     Node           // as Link was called
 	near     Node           // of these the one where the faults are, always a host if either is
 	beyond   Node           // the other one
@@ -41,6 +42,7 @@ func (n *Network) Link(a, b Node, faults ...link.Faults) *Link {
 	}
 	if len(faults) > 0 {
 		l.faults[l.direction(a)], l.faults[l.direction(b)] = faults[0], faults[len(faults)-1]
+		n.faulty.Store(n.faulty.Load() || l.faults != [2]link.Faults{})
 	}
 	var near link.Port
 	near, l.far = l.lay()
@@ -69,8 +71,24 @@ func (l *Link) lay() (near, far link.Port) {
 	return near, far
 }
 
-// String is the link's name: alice-bob.
-func (l *Link) String() string { return l.a.Name() + "-" + l.b.Name() }
+// String is the link's name: alice-bob, or what SetName says.
+func (l *Link) String() string {
+	if l.name != "" {
+		return l.name
+	}
+	return l.a.Name() + "-" + l.b.Name()
+}
+
+// SetName gives the link a name of its own, by which ladders, reports and captures call it. It is to be called before
+// the network is used.
+func (l *Link) SetName(name string) {
+	l.net.mu.Lock()
+	defer l.net.mu.Unlock()
+	if l.net.running {
+		panic(fmt.Sprintf("lab: the name %q of link %v comes too late: the network is in use already", name, l))
+	}
+	l.name = name
+}
 
 // direction is the one of what comes from a node.
 func (l *Link) direction(from Node) link.Direction {
@@ -106,6 +124,9 @@ func (l *Link) set(f link.Faults, ds ...link.Direction) error {
 			return fmt.Errorf("lab: link %v: %w", l, err)
 		}
 		l.faults[d] = f
+		if now != (link.Faults{}) {
+			l.net.faulty.Store(true)
+		}
 	}
 	return nil
 }

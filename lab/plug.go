@@ -27,8 +27,17 @@ func (h *Host) plugIn(l *Link, port link.Port) {
 	h.plugs = append(h.plugs, p)
 }
 
-// Send implements link.Port.
-func (p *plug) Send(x *packet.Packet) { p.port.Send(x) }
+// Send implements link.Port. Where links have faults, one on the way would cut a large packet: the host sends segments, which the
+// trace can follow.
+func (p *plug) Send(x *packet.Packet) {
+	if x.GSO.Size == 0 || !p.host.net.faulty.Load() {
+		p.port.Send(x)
+		return
+	}
+	for _, segment := range link.Segment(nil, x, p.port.Properties().Ethernet) {
+		p.port.Send(segment)
+	}
+}
 
 // Attach implements link.Port.
 func (p *plug) Attach(r link.Receiver) {
@@ -75,8 +84,8 @@ func (p *plug) take(now event.Time, x *packet.Packet) {
 // parted tells whether a packet comes from a host that the receiver is parted from.
 func (p *plug) parted(x *packet.Packet) bool {
 	n := p.host.net
-	parted := n.parted.Load()
-	if parted == nil {
+	parted, oneWay := n.parted.Load(), n.oneWay.Load()
+	if parted == nil && oneWay == nil {
 		return false
 	}
 	src, ok := source(x, p.port.Properties().Ethernet)
@@ -84,7 +93,7 @@ func (p *plug) parted(x *packet.Packet) bool {
 		return false
 	}
 	from := n.owners[src]
-	return from != nil && (*parted)[pairOf(from, p.host)]
+	return from != nil && (parted != nil && (*parted)[pairOf(from, p.host)] || oneWay != nil && (*oneWay)[[2]*Host{from, p.host}])
 }
 
 // source is the sender's address in an IP packet.

@@ -22,11 +22,13 @@ const (
 	Isolate                  // a host is parted from all others
 	Split                    // the hosts are parted into two groups
 	Crash                    // a host crashes, and is restarted
+	Deaf                     // a host hears nothing from another, which still hears it
 	kinds
 )
 
-var faultNames = [kinds]string{"cut", "lossy", "slow", "isolate", "split", "crash"}
+var faultNames = [kinds]string{"cut", "lossy", "slow", "isolate", "split", "crash", "deaf"}
 
+// String is the word that ParseSchedule reads.
 func (k FaultKind) String() string { return faultNames[k%kinds] }
 
 // A Fault is something that goes wrong on a network for a while.
@@ -34,7 +36,8 @@ type Fault struct {
 	At, For time.Duration // when it begins, since the network was made, and how long it lasts
 	Kind    FaultKind
 	// Target is the number of the link or host, in the order in which they were made, from 0; it is
-	// taken modulo how many there are. For Split its bits say which hosts are in the second group.
+	// taken modulo how many there are. For Split its bits say which hosts are in the second group. For Deaf it is the
+	// number of the host that hears nothing and, divided by how many there are, that of the other.
 	Target uint32
 	Amount float64
 }
@@ -212,6 +215,9 @@ func (p *play) apply() {
 			n.Isolate(f.host(n))
 		case Split:
 			n.Part(f.groups(n))
+		case Deaf:
+			deaf, other := f.deaf(n)
+			n.PartOneWay([]*Host{other}, []*Host{deaf})
 		}
 	}
 }
@@ -225,6 +231,12 @@ func (f *Fault) link(n *Network) *Link {
 }
 
 func (f *Fault) host(n *Network) *Host { return n.hosts[int(f.Target)%len(n.hosts)] }
+
+// deaf are the hosts of Deaf.
+func (f *Fault) deaf(n *Network) (deaf, other *Host) {
+	k := uint32(len(n.hosts))
+	return n.hosts[f.Target%k], n.hosts[f.Target/k%k]
+}
 
 // groups are those of Split.
 func (f *Fault) groups(n *Network) (a, b []*Host) {
@@ -260,6 +272,9 @@ func (f *Fault) describe(n *Network) string {
 		return fmt.Sprintf("host %s is parted from all others", f.host(n).name)
 	case Crash:
 		return fmt.Sprintf("host %s is down", f.host(n).name)
+	case Deaf:
+		deaf, other := f.deaf(n)
+		return fmt.Sprintf("host %s hears nothing from %s", deaf.name, other.name)
 	}
 	a, b := f.groups(n)
 	return fmt.Sprintf("%s are parted from %s", nameList(a), nameList(b))

@@ -52,8 +52,17 @@ func TestANetworkTellsWhatItHas(t *testing.T) {
 		if !slices.Equal(n.Parted(), [][2]*lab.Host{{alice, bob}, {r, bob}}) {
 			t.Error(n.Parted())
 		}
-		if n.Join(); n.Parted() != nil {
-			t.Error(n.Parted())
+		n.PartOneWay([]*lab.Host{bob}, []*lab.Host{r, alice})
+		if !slices.Equal(n.PartedOneWay(), [][2]*lab.Host{{bob, alice}, {bob, r}}) {
+			t.Error(n.PartedOneWay())
+		}
+		if n.Join(); n.Parted() != nil || n.PartedOneWay() != nil {
+			t.Error(n.Parted(), n.PartedOneWay())
+		}
+		n.SetBetween(bob, alice, link.Faults{Loss: 0.1})
+		n.SetFromTo(alice, bob, link.Faults{})
+		if !slices.Equal(n.FaultyPairs(), [][2]*lab.Host{{bob, alice}}) {
+			t.Error(n.FaultyPairs())
 		}
 	})
 }
@@ -67,6 +76,7 @@ func TestSocketStatusesAreThoseOfSS(t *testing.T) {
 		echo(bob, "7")
 		c := mustAsk(t, alice, "172.16.0.2:7")
 		defer c.Close()
+		time.Sleep(time.Second) // the answer is acknowledged by then
 		want := []lab.SocketStatus{
 			{Network: "tcp", State: "LISTEN", SendQ: 4096, Local: "[::]:7", Peer: "-"},
 			{Network: "tcp", State: "ESTABLISHED", Local: "[::ffff:172.16.0.2]:7", Peer: "[::ffff:" + c.LocalAddr().String()[:10] + "]" + c.LocalAddr().String()[10:]},

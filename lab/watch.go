@@ -1,9 +1,9 @@
 package lab
 
 import (
-	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -63,27 +63,14 @@ func watched(n *Network, yes bool) {
 	}
 }
 
-// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. It looks
-// at the flags once they have been parsed.
-var started = time.Now()
-
-func init() { time.AfterFunc(flagsParsed, setDeadline) }
-
-const flagsParsed = 50 * time.Millisecond
-
-// setDeadline lets networks report shortly before go test ends the program.
-func setDeadline() {
-	f := flag.Lookup("test.timeout")
-	if f == nil {
-		return // this is no test
-	}
-	if !flag.Parsed() {
-		time.AfterFunc(flagsParsed, setDeadline)
-		return
-	}
-	limit, _ := f.Value.(flag.Getter).Get().(time.Duration)
-	if limit > 0 {
-		time.AfterFunc(limit-min(limit/5, 5*time.Second)-time.Since(started), func() { reportAll(limit) })
+// The clock of the machine is out of reach inside of a bubble, so that this timer is set before all bubbles. Flags are not
+// parsed by then, and package testing may be at it while a timer looks at them: so the arguments are read, as go test gives them.
+func init() {
+	for _, arg := range os.Args[1:] {
+		value, ok := strings.CutPrefix(arg, "-test.timeout=")
+		if limit, err := time.ParseDuration(value); ok && err == nil && limit > 0 {
+			time.AfterFunc(limit-min(limit/2, 5*time.Second), func() { reportAll(limit) })
+		}
 	}
 }
 

@@ -11,7 +11,7 @@
 //	Loopback   what is sent comes back
 //	Cable      two ends in this process
 //	Switch     any number of Ethernet ends in this process
-//	OpenTUN    the machine's own kernel, at layer 3 (Linux)
+//	OpenTUN    the machine's own kernel, by a TUN or TAP device (Linux)
 //	NewStream  a virtual machine or another process, over a stream socket
 //
 // # Wrappers

@@ -26,6 +26,7 @@ func (a *app) faultCommand() *cobra.Command {
   sockeye fault wan --from server rate=1mbit
   sockeye fault wan profile=3g
   sockeye fault wan down                    # up again: up; as in the file: clear
+  sockeye fault laptop,web loss=5%          # what two hosts send each other; also clear
   sockeye fault web crash                   # and restart
   sockeye fault part laptop,router web      # groups that do not reach each other; the end: join`,
 		Long: `What can be said of a link, alone or together:
@@ -147,6 +148,9 @@ func (a *app) listFaults(lab string) error {
 		if !h.Up {
 			rows = append(rows, []string{h.Name, "", "crashed"})
 		}
+	}
+	for _, p := range s.Pairs {
+		rows = append(rows, []string{p.From + "," + p.To, p.From, p.Faults})
 	}
 	for _, p := range s.Parted {
 		rows = append(rows, []string{p[0], "", "parted from " + p[1]})

@@ -27,6 +27,8 @@ type upper struct {
 	log   string
 	page  string
 	plain bool
+
+	capture string
 }
 
 func (a *app) upCommand() *cobra.Command {
@@ -72,6 +74,7 @@ which is its orderly end: the exit status is 0. docs/up.md tells more.`,
 	flags.BoolVar(&check, "check", false, "say what is wrong with the file, and do no more")
 	flags.StringVar(&u.name, "name", "", "of the lab, instead of that in its file")
 	flags.StringVar(&u.log, "log", "", "keep the log in this file (default: beside the lab's control socket)")
+	flags.StringVar(&u.capture, "capture", "", "write what passes the links to this file (pcapng, an interface for each link)")
 	flags.BoolVar(&u.plain, "plain", false, "write lines at a terminal too, and do not take the whole screen")
 	flags.StringVar(&u.page, "page", "127.0.0.1:0", "where the page is, on this machine's loopback; none: there is none")
 	return cmd
@@ -109,13 +112,12 @@ func labName(path string) string {
 }
 
 // run keeps the lab up until the context ends.
-func (u *upper) run(ctx context.Context) error {
+func (u *upper) run(ctx context.Context) (err error) {
 	var changes *fsnotify.Watcher
 	if u.path != "" {
 		if _, err := os.Stat(u.path); err != nil {
 			return usage("%v", err)
 		}
-		var err error
 		if changes, err = u.watcher(); err != nil {
 			return err
 		}
@@ -147,13 +149,26 @@ func (u *upper) run(ctx context.Context) error {
 		}
 		u.a.console.event(event{Event: "log", Text: text})
 	}
-	l, err := labup.Start(file, labup.Config{
+	config := labup.Config{
 		Machine: u.a.host, Dir: filepath.Dir(u.path), AnyPort: u.path == "", Command: commander(file.Name, tell), Log: tell,
-	})
+	}
+	if u.capture != "" {
+		f, err := os.Create(u.capture)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		config.Capture = f
+	}
+	l, err := labup.Start(file, config)
 	if err != nil {
 		return startError(err)
 	}
-	defer l.Close()
+	defer func() {
+		if e := l.Close(); e != nil && err == nil {
+			err = fmt.Errorf("%s: %w", u.capture, e)
+		}
+	}()
 	d, err := openDoors(ctx, l, control, u.page)
 	if err != nil {
 		return err

@@ -350,6 +350,27 @@ func TestUpServesADirectory(t *testing.T) {
 	}
 }
 
+func TestACaptureHasWhatPassesTheLinksOfEachNetwork(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, capture := filepath.Join(dir, "net.yaml"), filepath.Join(dir, "net.pcapng")
+	if err := os.WriteFile(path, []byte(webFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u := up(t, "--capture", capture, path)
+	url := u.told(`curl (\S+)`)
+	tool(t, "curl", "-sS", url+"/bytes/11").ends(0, "!\"#$%&'()*+")
+	if err := os.WriteFile(path, []byte(strings.Replace(webFile, "links:", "  third:\nlinks:", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.told(`changed as the file has it: the network, so that connections have ended`)
+	tool(t, "curl", "-sS", url+"/bytes/12").ends(0, "!\"#$%&'()*+,")
+	u.signal(os.Interrupt)
+	u.ends(0, "")
+	p := tool(t, "tshark", "-r", capture, "-Y", "http.request", "-T", "fields", "-e", "frame.interface_name", "-e", "http.request.uri")
+	p.ends(0, "wire\t/bytes/11\nwire\t/bytes/12\n")
+}
+
 func TestUpGivesItsAddressesAsJSON(t *testing.T) {
 	t.Parallel()
 	u := up(t, "--json")

@@ -39,10 +39,12 @@
 // sender in the order in which they were said. Who enters gets the room's last messages first, each once and
 // without a gap to those that follow.
 //
-// No reader holds up another. What a member has not taken yet waits in a queue of its own; when
+// No reader holds up another for more than a moment. What a member has not taken yet waits in a queue of its own; when
 // that is full, or nothing of it was taken for a while, the member is dropped: the
 // queue is thrown away, a last line tells why, and the rest see the member leave. The line gets through
-// even to a reader that stopped reading, for its socket's buffer is made a little larger then.
+// even to a reader that stopped reading, for its socket's buffer is made a little larger then. Where queues are filling,
+// who says something waits for them, up to 20 ms and once for each reader that falls behind: so those who read as fast as
+// they can are not dropped where many talk at once.
 //
 // # Limits
 //

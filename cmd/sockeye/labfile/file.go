@@ -21,13 +21,15 @@ type File struct {
 
 // A Host is a host, or a router.
 type Host struct {
-	Name      string
-	Router    bool
-	NAT       NAT
-	Addresses []netip.Prefix
-	Run       []Program
-	Forward   []Forward // from this machine's ports, by way of this host, to a host of the lab
-	Reverse   []Forward // from this host's ports to this machine's
+	Name   string
+	Router bool
+	NAT    NAT
+	// NameServer is that it tells the names of the lab's hosts, by DNS.
+	NameServer bool
+	Addresses  []netip.Prefix
+	Run        []Program
+	Forward    []Forward // from this machine's ports, by way of this host, to a host of the lab
+	Reverse    []Forward // from this host's ports to this machine's
 }
 
 // A NAT is how a router translates addresses.

@@ -23,6 +23,7 @@ var hostKind = object("a host",
 		mapping("ports and where they lead, as 5432: 5432", hostPortKind, part(machineTargetKind, forwardTo)), func(h *Host) *[]Forward { return &h.Reverse }),
 	at("router", "it forwards packets between its links", boolKind, func(h *Host) *bool { return &h.Router }),
 	at("nat", "a router that translates addresses; its first link leads outside", natKind(), func(h *Host) *NAT { return &h.NAT }),
+	at("nameserver", "it tells the names of all hosts by DNS, on port 53", boolKind, func(h *Host) *bool { return &h.NameServer }),
 	at("addresses", "one or more for each link in turn; without them they are handed out", list(prefixKind, "addresses, as - 10.0.0.1/24"),
 		func(h *Host) *[]netip.Prefix { return &h.Addresses }),
 )
@@ -52,7 +53,7 @@ var hostsKind = mapping("hosts by name, as web: {run: [web: 80]}", part(nameKind
 	checked(kind[Host]{hostKind.schema, func(r *reader, n *yaml.Node, to *Host) {
 		r.ports = make(map[string]*yaml.Node) // are each host's own
 		hostKind.read(r, n, to)
-	}}, checkCommand))
+	}}, checkHost))
 
 func forwardTo(f *Forward) *string { return &f.To }
 
@@ -180,8 +181,14 @@ var commandKind = kind[Program]{schema{"type": []string{"array", "string"}, "ite
 	}
 }}
 
-// checkCommand finds what a host that runs a command cannot have besides: the command has the place of the whole host.
-func checkCommand(r *reader, n *yaml.Node, h *Host) {
+// checkHost finds what a host cannot be at once. A command has the place of the whole host.
+func checkHost(r *reader, n *yaml.Node, h *Host) {
+	if h.NameServer && (h.Router || h.NAT.Kind != "" || len(h.Addresses) > 0) {
+		r.errorf(n, "a nameserver is neither a router nor a translator, and its addresses are handed out; make it a host of its own")
+	}
+	if h.NameServer {
+		r.take(n, 53, false, true)
+	}
 	if !slices.ContainsFunc(h.Run, func(p Program) bool { return p.Kind == "command" }) {
 		return
 	}

@@ -45,7 +45,7 @@ func TestAFileIsReadWhole(t *testing.T) {
 				},
 				Reverse: []labfile.Forward{{From: netip.AddrPortFrom(netip.Addr{}, 5432), To: "127.0.0.1:15432"}},
 			},
-			{Name: "idle"},
+			{Name: "idle"}, {Name: "names", NameServer: true},
 			{Name: "real", Run: []labfile.Program{{Kind: "command", Args: []string{"ping", "-c", "3", "web"}}}},
 		},
 		Switches: []string{"lan"},
@@ -103,6 +103,9 @@ var bad = map[string]struct{ text, want string }{
 	"a port twice":        {"hosts:\n  web:\n    run:\n    - web: 80\n    - echo: 80\n", `5:13: TCP port 80 is taken by another program of the host already (line 4)`},
 	"a program's setting": {"hosts: {web: {run: [echo: {prot: 7}]}}\n", `1:28: echo has no setting "prot"; there are port`},
 	"a command's company": {"hosts: {a: {run: [command: ls, echo: 7]}}\n", `1:12: a host that runs a command is that program alone: it runs nothing else, and leads no ports anywhere; make it two hosts`},
+	"a nameserver":        {"hosts: {a: {nameserver: true, router: true}}\n", `1:12: a nameserver is neither a router nor a translator, and its addresses are handed out; make it a host of its own`},
+	"a nameserver's port": {"hosts: {a: {nameserver: true, run: [echo: 53]}}\n", `1:12: TCP port 53 is taken by another program of the host already (line 1)
+1:12: UDP port 53 is taken by another program of the host already (line 1)`},
 	"a command":           {"hosts: {a: {run: [command: []]}}\n", `1:28: there is no program: want one and its arguments, as [ping, web], or a line for a shell`},
 	"a source of both":    {"hosts: {web: {run: [source: {port: 19, to: web:9}]}}\n", `1:29: a source has either a port, where it waits for who connects, or a target: want one of port: 19 and to: sink:9`},
 	"an endless flood":    {"hosts: {web: {run: [source: {to: web:9, udp: true}]}}\n", `1:29: a source of datagrams needs a rate, for nothing slows it down; add one, as rate: 1mbit`},

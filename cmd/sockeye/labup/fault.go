@@ -67,6 +67,7 @@ func (w *wire) change(from string, c labfile.Change) error {
 // A FaultError is a fault that cannot be, and what could.
 type FaultError struct{ Text string }
 
+// Error is the Text.
 func (e FaultError) Error() string { return e.Text }
 
 func wrong(format string, args ...any) error { return FaultError{fmt.Sprintf(format, args...)} }
@@ -76,16 +77,21 @@ func wrong(format string, args ...any) error { return FaultError{fmt.Sprintf(for
 //	LINK loss=10% delay=200ms   changes what it names
 //	LINK clear                  as in the file
 //	LINK down, LINK up
+//	HOST,HOST loss=10%          what two hosts send each other, wherever it passes
+//	HOST,HOST clear
 //	HOST crash, HOST restart
 //	part HOST,HOST HOST,HOST    groups that no longer reach each other
 //	join                        the end of that
 //
-// From is the end of the link whose packets are meant; "": both. The error is a FaultError.
+// From is the end of the link, or the host of the two, whose packets are meant; "": both. The error is a FaultError.
 func (l *Lab) Fault(target, from string, words []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var err error
+	one, other, pair := strings.Cut(target, ",")
 	switch w, h := l.links[target], l.hosts[target]; {
+	case pair:
+		err = l.faultPair([2]string{one, other}, from, words)
 	case from != "" && w == nil:
 		err = wrong("only what comes from one end of a link can be meant, and %q is no link", target)
 	case target == "part":
@@ -168,6 +174,44 @@ func (l *Lab) faultLink(w *wire, name, from string, words []string) error {
 	}
 	if err != nil {
 		return wrong("link %s: %v", name, err)
+	}
+	return nil
+}
+
+// faultPair changes the faults of what two hosts send each other.
+func (l *Lab) faultPair(pair [2]string, from string, words []string) error {
+	hosts, err := l.groups([][]string{pair[:]})
+	if err != nil {
+		return err
+	}
+	if from != "" && !slices.Contains(pair[:], from) {
+		return wrong("the two are %s and %s, and not %q", pair[0], pair[1], from)
+	}
+	var c labfile.Change
+	clear := slices.Equal(words, []string{"clear"})
+	if !clear {
+		if c, err = labfile.ParseChange(words...); err == nil && len(c) == 0 {
+			err = fmt.Errorf("what is to happen? Try %s,%s loss=10%%, or clear", pair[0], pair[1])
+		}
+		if err != nil {
+			return wrong("%s and %s: %v", pair[0], pair[1], err)
+		}
+	}
+	for i, sender := range hosts[0] {
+		to := hosts[0][1-i]
+		if from != "" && from != sender.Name() {
+			continue
+		}
+		var f link.Faults
+		if !clear {
+			if f, err = c.Apply(l.net.FaultsFromTo(sender, to), i == 1); err != nil {
+				return wrong("%s and %s: %v", pair[0], pair[1], err)
+			}
+		}
+		if err := l.net.SetFromTo(sender, to, f); err != nil {
+			return wrong("%v", err)
+		}
+		l.pairs[[2]string{sender.Name(), to.Name()}] = true
 	}
 	return nil
 }

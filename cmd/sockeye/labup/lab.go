@@ -6,6 +6,7 @@ package labup
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"sockeye"
 	"sockeye/cmd/sockeye/labfile"
 	"sockeye/lab"
+	"sockeye/link"
 	"sockeye/nat"
 )
 
@@ -28,6 +30,8 @@ type Config struct {
 	Dir string
 	// Command runs an unmodified program as a host of the lab until its end, or that of the context.
 	Command func(ctx context.Context, host string, args []string) error
+	// Capture, if not nil, gets what passes the links, as a pcapng file.
+	Capture io.Writer
 	// Log is told what goes on, a line at a time, by several goroutines at once.
 	Log func(text string)
 }
@@ -47,13 +51,16 @@ type Lab struct {
 	links  map[string]*wire
 	now    []*occasion // of the schedule that go on
 	events []*occasion
+	pairs  map[[2]string]bool // of hosts, from and to, that were given faults of their own
+
+	packets *link.Pcapng // what is captured; nil: nothing
 }
 
 // Start brings a lab up. The error says what of it could not be: a port that is taken, say.
 func Start(file *labfile.File, c Config) (*Lab, error) {
-	l := &Lab{Config: c, file: file, begun: time.Now(), hosts: make(map[string]*host), links: make(map[string]*wire)}
+	l := &Lab{Config: c, file: file, begun: time.Now(), hosts: make(map[string]*host), links: make(map[string]*wire), pairs: make(map[[2]string]bool)}
 	l.ctx, l.stop = context.WithCancel(context.Background())
-	b, err := build(file, l.boot)
+	b, err := l.build(file)
 	if err != nil {
 		l.stop()
 		return nil, err
@@ -66,7 +73,7 @@ func Start(file *labfile.File, c Config) (*Lab, error) {
 }
 
 // build makes the network of a file: its nodes and links, without what runs on them.
-func build(file *labfile.File, boot func(host string)) (b *built, err error) {
+func (l *Lab) build(file *labfile.File) (b *built, err error) {
 	defer func() {
 		// What labfile cannot foresee: networks that are handed out meet those that were given.
 		if r := recover(); r != nil {
@@ -78,7 +85,7 @@ func build(file *labfile.File, boot func(host string)) (b *built, err error) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	b = &built{lab.Open(lab.Config{Seed: seed}), make(map[string]*lab.Host), make(map[string]*wire)}
+	b = &built{net: lab.Open(lab.Config{Seed: seed}), hosts: make(map[string]*lab.Host), links: make(map[string]*wire)}
 	nodes := make(map[string]lab.Node)
 	for _, f := range file.Hosts {
 		c := lab.HostConfig{Forward: f.Router, Addrs: f.Addresses}
@@ -86,8 +93,13 @@ func build(file *labfile.File, boot func(host string)) (b *built, err error) {
 			kind.UDP, kind.TCP = f.NAT.UDP, f.NAT.TCP
 			c.NAT = &kind
 		}
-		h := b.net.HostWith(f.Name, c)
-		h.Program(func() { boot(f.Name) })
+		var h *lab.Host
+		if f.NameServer {
+			h = b.net.NameServer(f.Name)
+		} else {
+			h = b.net.HostWith(f.Name, c)
+		}
+		h.Program(func() { l.boot(f.Name) })
 		b.hosts[f.Name], nodes[f.Name] = h, h
 	}
 	for _, s := range file.Switches {
@@ -96,7 +108,12 @@ func build(file *labfile.File, boot func(host string)) (b *built, err error) {
 	for _, f := range file.Links {
 		w := &wire{ends: [2]lab.Node{nodes[f.Ends[0]], nodes[f.Ends[1]]}, base: f.Faults, set: f.Faults}
 		w.link = b.net.Link(w.ends[0], w.ends[1], f.Faults[:]...)
+		w.link.SetName(f.Name)
 		b.links[f.Name] = w
+	}
+	if l.Capture != nil {
+		b.turn = &turn{to: l.Capture}
+		b.packets = b.net.Capture(b.turn)
 	}
 	for _, h := range b.hosts {
 		h.Stack() // from here on all of it lives
@@ -110,6 +127,9 @@ type built struct {
 	net   *lab.Network
 	hosts map[string]*lab.Host
 	links map[string]*wire
+
+	turn    *turn        // to write the capture; nil: there is none
+	packets *link.Pcapng // the capture
 }
 
 // take makes a network be the lab's, and gives its hosts to those of the same names that there are.
@@ -123,7 +143,10 @@ func (l *Lab) take(b *built) {
 		h.node = node
 		hosts[name] = h
 	}
-	l.net, l.hosts, l.links = b.net, hosts, b.links
+	l.net, l.hosts, l.links, l.packets = b.net, hosts, b.links, b.packets
+	if b.turn != nil {
+		b.turn.begin()
+	}
 }
 
 // furnish takes the network, and starts what the hosts run, and the schedule.
@@ -154,14 +177,18 @@ func (l *Lab) File() *labfile.File {
 	return l.file
 }
 
-// Close ends the lab: nothing of it is left, no port and no goroutine.
-func (l *Lab) Close() {
+// Close ends the lab: nothing of it is left, no port and no goroutine. The error is that of the capture.
+func (l *Lab) Close() error {
 	l.mu.Lock()
 	l.stop() // nothing is started, nor built, from here on
 	net := l.net
 	l.mu.Unlock()
 	net.Close()
 	l.tasks.Wait()
+	if l.packets == nil {
+		return nil
+	}
+	return l.packets.Err()
 }
 
 // run runs f until it ends, which Close waits for.

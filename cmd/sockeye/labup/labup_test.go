@@ -1,6 +1,7 @@
 package labup_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -38,7 +39,11 @@ func up(t *testing.T, text string) *world {
 	if w.Lab, err = labup.Start(parse(t, text), labup.Config{Machine: w.machine, Log: w.note}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return w
 }
 
@@ -216,6 +221,58 @@ func TestACutLinkHoldsConnectionsAndACrashEndsThem(t *testing.T) {
 	})
 }
 
+func TestTwoHostsMayHaveFaultsOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := up(t, two)
+		conn := w.dial("7777")
+		roundTrip(t, conn)
+		fault := func(from, words string) {
+			t.Helper()
+			if err := w.Fault("near,far", from, strings.Fields(words)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fault("", "delay=100ms")
+		fault("far", "delay=200ms")
+		if got := roundTrip(t, conn); got != 400*time.Millisecond {
+			t.Errorf("a round trip takes %v", got)
+		}
+		if got := fmt.Sprint(w.State().Pairs); got != "[{far near delay=200ms} {near far delay=100ms}]" {
+			t.Errorf("the state tells of %s", got)
+		}
+		w.change(two, "links:", "  third:\nlinks:") // another network
+		conn = w.dial("7777")
+		roundTrip(t, conn)
+		if got := roundTrip(t, conn); got != 400*time.Millisecond {
+			t.Errorf("on another network a round trip takes %v", got)
+		}
+		fault("", "clear")
+		if got := roundTrip(t, conn); got != 100*time.Millisecond {
+			t.Errorf("without faults a round trip takes %v", got)
+		}
+	})
+}
+
+func TestANameServerTellsTheNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := up(t, `
+hosts:
+  near: {forward: {"udp://53": "names:53"}}
+  far:
+  names: {nameserver: true}
+switches: [lan]
+links: [between: [near, lan], between: [far, lan], between: [names, lan]]
+`)
+		r := net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+			return w.machine.Dial("udp", "127.0.0.1:53")
+		}}
+		addrs, err := r.LookupHost(t.Context(), "far")
+		if fmt.Sprint(addrs) != fmt.Sprint(w.State().Hosts[1].Addresses) {
+			t.Errorf("far is %v, %v", addrs, err)
+		}
+	})
+}
+
 func TestPartedHostsDoNotReachEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := up(t, two)
@@ -251,6 +308,9 @@ func TestBadFaultsAreToldWithARemedy(t *testing.T) {
 			{"wan", "web", "loss=1%", `link wan is between near and far, and not at "web"`},
 			{"far", "", "explode", `host far can crash or restart, and not "explode"; faults such as loss=10% are those of its links`},
 			{"far", "near", "crash", `only what comes from one end of a link can be meant, and "far" is no link`},
+			{"near,fra", "", "loss=1%", `there is no host "fra"; there are near, far`},
+			{"near,far", "x", "loss=1%", `the two are near and far, and not "x"`},
+			{"near,far", "", "", `near and far: what is to happen? Try near,far loss=10%, or clear`},
 			{"part", "", "near", `part wants two groups of hosts or more, as part near far`},
 			{"part", "", "near fra", `there is no host "fra"; there are near, far`},
 		} {

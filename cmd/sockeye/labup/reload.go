@@ -55,7 +55,7 @@ func isCommand(p labfile.Program) bool { return p.Kind == "command" }
 func sameNetwork(a, b *labfile.File) bool {
 	return a.Seed == b.Seed && slices.Equal(a.Switches, b.Switches) &&
 		slices.EqualFunc(a.Hosts, b.Hosts, func(x, y labfile.Host) bool {
-			return x.Name == y.Name && x.Router == y.Router && x.NAT == y.NAT && slices.Equal(x.Addresses, y.Addresses)
+			return x.Name == y.Name && x.Router == y.Router && x.NAT == y.NAT && x.NameServer == y.NameServer && slices.Equal(x.Addresses, y.Addresses)
 		}) &&
 		slices.EqualFunc(a.Links, b.Links, func(x, y labfile.Link) bool { return x.Name == y.Name && x.Ends == y.Ends })
 }
@@ -87,7 +87,7 @@ func (w *wire) follow(was, is *labfile.Link) error {
 // rebuild builds the network of another file in place of the one that there is. Hosts and links of the same names are as
 // they were: with the faults that were set, cut, crashed, parted.
 func (l *Lab) rebuild(file *labfile.File) error {
-	b, err := build(file, l.boot)
+	b, err := l.build(file)
 	if err != nil {
 		return err
 	}
@@ -121,11 +121,22 @@ func (l *Lab) rebuild(file *labfile.File) error {
 			b.net.Part([]*lab.Host{one}, []*lab.Host{other})
 		}
 	}
+	for pair := range l.pairs {
+		from, to := l.hosts[pair[0]], l.hosts[pair[1]]
+		if b.hosts[pair[0]] == nil || b.hosts[pair[1]] == nil {
+			delete(l.pairs, pair)
+			continue
+		}
+		if err := b.net.SetFromTo(b.hosts[pair[0]], b.hosts[pair[1]], gone.FaultsFromTo(from.node, to.node)); err != nil {
+			b.net.Close()
+			return err
+		}
+	}
+	gone.Close()
 	l.take(b)
 	for _, h := range l.hosts {
 		h.begin()
 	}
-	gone.Close()
 	return nil
 }
 

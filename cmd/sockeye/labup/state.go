@@ -1,7 +1,10 @@
 package labup
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"sockeye/lab"
@@ -14,6 +17,7 @@ type State struct {
 	Up     float64     `json:"up_s"`
 	Hosts  []HostState `json:"hosts"`
 	Links  []LinkState `json:"links"`
+	Pairs  []PairState `json:"pairs,omitempty"`  // of hosts with faults of their own
 	Parted [][2]string `json:"parted,omitempty"` // pairs of hosts that do not reach each other
 	Ports  []Port      `json:"ports"`
 }
@@ -45,6 +49,13 @@ type WayState struct {
 	Queued  int    `json:"queued"`           // packets
 }
 
+// A PairState is that of what one host sends to another, wherever it passes.
+type PairState struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Faults string `json:"faults"`
+}
+
 // State is what the lab is like now.
 func (l *Lab) State() State {
 	l.mu.Lock()
@@ -74,6 +85,14 @@ func (l *Lab) State() State {
 		}
 		s.Links = append(s.Links, add)
 	}
+	for pair := range l.pairs {
+		if f := l.net.FaultsFromTo(l.hosts[pair[0]].node, l.hosts[pair[1]].node); f != (link.Faults{}) {
+			s.Pairs = append(s.Pairs, PairState{pair[0], pair[1], f.String()})
+		}
+	}
+	slices.SortFunc(s.Pairs, func(a, b PairState) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
+	})
 	for _, p := range l.net.Parted() {
 		s.Parted = append(s.Parted, [2]string{p[0].Name(), p[1].Name()})
 	}
@@ -98,15 +117,4 @@ func (l *Lab) ports() []Port {
 		}
 	}
 	return all
-}
-
-// LinkNames are the names of the network's links.
-func (l *Lab) LinkNames() map[*lab.Link]string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	names := make(map[*lab.Link]string)
-	for name, w := range l.links {
-		names[w.link] = name
-	}
-	return names
 }
