@@ -27,7 +27,7 @@ func aLab(t *testing.T) *pair {
 	wire := n.Link(a, b, link.Faults{Delay: 5 * time.Millisecond, Rate: 8e6})
 	l := b.MustListen("tcp", ":7000")
 	t.Cleanup(func() { l.Close() })
-	return &pair{l: l, link: wire, dial: func() (net.Conn, error) { return a.Dial("tcp", "b:7000") }}
+	return &pair{l: l, link: wire, receiver: b, dial: func() (net.Conn, error) { return a.Dial("tcp", "b:7000") }}
 }
 
 func TestAPartitionInTheMiddle(t *testing.T) {
@@ -72,6 +72,34 @@ func TestAPartitionInTheMiddle(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestACrashedReceiverIsTakenUpAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := aLab(t)
+		from, to := t.TempDir(), t.TempDir()
+		content := noise(4 << 20)
+		path := write(t, from, "big", content)
+		crashed := false
+		o := p.transfer(t, try{paths: []string{path}, to: to, progress: func(n int64) {
+			if n >= 2<<20 && !crashed {
+				crashed = true
+				p.receiver.Restart() // the first half of which is a crash
+				p.l = p.receiver.MustListen("tcp", ":7000")
+			}
+		}})
+		if o.sendErr == nil || o.receiveErr == nil {
+			t.Fatalf("it ended with %v and %v", o.sendErr, o.receiveErr)
+		}
+		o = p.transfer(t, try{paths: []string{path}, to: to}).well(t)
+		if got := o.state(t, "big"); got.From < 2<<20 || got.From >= 4<<20 {
+			t.Errorf("it went on from %d", got.From)
+		}
+		if got, _ := os.ReadFile(filepath.Join(to, "big")); !bytes.Equal(got, content) {
+			t.Errorf("it is another file")
+		}
+		p.l.Close()
+	})
 }
 
 // A speaker is a peer that speaks for itself.

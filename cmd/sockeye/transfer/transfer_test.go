@@ -26,9 +26,10 @@ import (
 
 // A pair is a receiver and where to send to it.
 type pair struct {
-	l    net.Listener
-	dial func() (net.Conn, error)
-	link *lab.Link // nil on the kernel
+	l        net.Listener
+	dial     func() (net.Conn, error)
+	link     *lab.Link // nil on the kernel
+	receiver *lab.Host // where a test needs it
 }
 
 // onBothEngines runs f with the kernel's sockets, and with those of two hosts in a lab that lose a packet in twenty.
