@@ -27,7 +27,7 @@ type outgoing struct {
 	file    *os.File
 	answers chan frame // answer, and result
 	failing atomic.Bool
-	from    int64
+	from    atomic.Int64
 }
 
 type dispatch struct {
@@ -125,7 +125,7 @@ func (t *dispatch) listen() error {
 			default:
 				return wrong("%q is no result", f.State)
 			}
-			t.tell(Result{Name: o.name, State: f.State, As: string(f.Name), Why: clip(f.Why), Bytes: o.size(), From: o.from})
+			t.tell(Result{Name: o.name, State: f.State, As: string(f.Name), Why: clip(f.Why), Bytes: o.size(), From: o.from.Load()})
 		case f.Kind != "answer":
 			return wrong("%q is not for the sender", f.Kind)
 		}
@@ -250,7 +250,7 @@ func (t *dispatch) turn(o *outgoing) error {
 		equal := bytes.Equal(a.Sum, d.sum(a.Size, tail))
 		switch {
 		case a.There && equal && a.Size == size:
-			o.from = size
+			o.from.Store(size)
 			t.Progress(size)
 			return t.send(frame{Kind: "same", ID: o.id})
 		case a.There:
@@ -292,7 +292,7 @@ func (t *dispatch) drop(o *outgoing, void bool, why string) error {
 
 // body sends a file from offset, up to where it is in the digest.
 func (t *dispatch) body(o *outgoing, offset int64, d *digest, tail []byte) error {
-	o.from = offset
+	o.from.Store(offset)
 	if err := t.send(frame{Kind: "start", ID: o.id, Offset: offset}); err != nil {
 		return err
 	}
