@@ -270,6 +270,7 @@ var originNames = names{
 	3: "SO_EE_ORIGIN_ICMP6", 4: "SO_EE_ORIGIN_TIMESTAMPING", 5: "SO_EE_ORIGIN_ZEROCOPY",
 }
 
+// String is the Linux name, such as SO_EE_ORIGIN_ICMP, or else the number.
 func (o ErrorOrigin) String() string { return originNames.of(int(o)) }
 
 // An ExtendedError is C's struct sock_extended_err: what the error queue

@@ -79,6 +79,8 @@ func (e *farEngine) InterfaceIndex(name string) (int, error) {
 	return 0, errors.New("no such interface")
 }
 
+func (e *farEngine) InterfaceName(int) (string, error) { return "far0", nil }
+
 // A farEndpoint is one connection under way.
 type farEndpoint struct {
 	sockeye.Endpoint // what no dial calls
@@ -336,6 +338,8 @@ func (e *namedEngine) LookupHost(_ context.Context, name string) ([]string, erro
 }
 
 func (e *namedEngine) InterfaceIndex(string) (int, error) { return 0, errors.New("no such interface") }
+
+func (e *namedEngine) InterfaceName(int) (string, error) { return "", errors.New("no such interface") }
 
 func TestResolveGivesSocketAddresses(t *testing.T) {
 	h := sockeye.NewHost(&namedEngine{kernel.Host().Engine(), map[string][]string{"both": {"::1", "127.0.0.1"}}})

@@ -35,6 +35,8 @@ type Resolver interface {
 	// InterfaceIndex gives the index of an interface, the scope id of
 	// link-local addresses on it.
 	InterfaceIndex(name string) (int, error)
+	// InterfaceName gives the name of the interface with an index.
+	InterfaceName(index int) (string, error)
 }
 
 // An Unlinker is an Engine whose unix sockets leave their paths behind.

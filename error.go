@@ -19,6 +19,7 @@ type Error struct {
 	Err    error
 }
 
+// Error is one line: the call, the addresses where they are known, and the cause.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Call)
@@ -35,6 +36,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Unwrap gives the cause: a syscall.Errno, or the end of a deadline or context.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Is makes a call on a closed socket match net.ErrClosed too.

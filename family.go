@@ -87,10 +87,16 @@ var protocolNames = names{
 
 var howNames = names{0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}
 
-func (f Family) String() string   { return familyNames.of(int(f)) }
-func (p Protocol) String() string { return protocolNames.of(int(p)) }
-func (h How) String() string      { return howNames.of(int(h)) }
+// String is the Linux name, such as AF_INET, or else the number.
+func (f Family) String() string { return familyNames.of(int(f)) }
 
+// String is the Linux name, such as IPPROTO_TCP, or else the number.
+func (p Protocol) String() string { return protocolNames.of(int(p)) }
+
+// String is the Linux name, such as SHUT_WR, or else the number.
+func (h How) String() string { return howNames.of(int(h)) }
+
+// String is the Linux name, such as SOCK_STREAM, or else the number, with the flags behind it.
 func (t Type) String() string {
 	s := typeNames.of(int(t.Base()))
 	return s + bits{

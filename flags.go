@@ -33,6 +33,7 @@ var msgFlagNames = bits{
 	{int(MSG_FASTOPEN), "MSG_FASTOPEN"}, {int(MSG_CMSG_CLOEXEC), "MSG_CMSG_CLOEXEC"},
 }
 
+// String is the Linux names, joined by |; 0 if there is no flag.
 func (f MsgFlags) String() string { return msgFlagNames.String(int(f)) }
 
 // Events are the conditions that poll(2) waits for and reports.
@@ -61,4 +62,5 @@ var eventNames = bits{
 	{int(POLLWRBAND), "POLLWRBAND"}, {int(POLLRDHUP), "POLLRDHUP"},
 }
 
+// String is the Linux names, joined by |; 0 if there is no event.
 func (e Events) String() string { return eventNames.String(int(e)) }

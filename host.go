@@ -119,3 +119,11 @@ func (processResolver) InterfaceIndex(name string) (int, error) {
 	}
 	return i.Index, nil
 }
+
+func (processResolver) InterfaceName(index int) (string, error) {
+	i, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return "", err
+	}
+	return i.Name, nil
+}

@@ -48,6 +48,7 @@ const (
 
 var accessNames = names{0: "read-write", 1: "read-only", 2: "write-only"}
 
+// String is read-write, read-only or write-only.
 func (a Access) String() string { return accessNames.of(int(a)) }
 
 // A codec turns a value into the bytes of an option and back. decode is given

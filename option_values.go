@@ -114,6 +114,7 @@ type Linger struct {
 	Seconds int
 }
 
+// String is "off", or "on" and the time.
 func (l Linger) String() string {
 	if !l.On {
 		return "off"
@@ -136,6 +137,7 @@ type Credentials struct {
 
 const sizeofUcred = 12
 
+// String is the three numbers with their names: pid 7, uid 0, gid 0.
 func (c Credentials) String() string {
 	return "pid " + strconv.Itoa(int(c.PID)) + ", uid " + strconv.FormatUint(uint64(c.UID), 10) + ", gid " + strconv.FormatUint(uint64(c.GID), 10)
 }

@@ -252,10 +252,16 @@ func (c *core) domain() Family { return Family(c.known(&c.family, SO_DOMAIN.Leve
 // known asks for an option that never changes, once.
 func (c *core) known(v *atomic.Int32, level, name int) int32 {
 	if v.Load() == 0 {
-		var b [4]byte
-		if n, err := c.ep.Getsockopt(level, name, b[:]); err == nil && n == 4 {
-			v.Store(int32(decodeInt(b[:])))
-		}
+		v.Store(c.number(level, name))
 	}
 	return v.Load()
+}
+
+// number is the value of an int option; 0 if there is none.
+func (c *core) number(level, name int) int32 {
+	var b [4]byte
+	if n, err := c.ep.Getsockopt(level, name, b[:]); err == nil && n == 4 {
+		return int32(decodeInt(b[:]))
+	}
+	return 0
 }

@@ -74,6 +74,11 @@ func (s *Socket) Family() Family { return s.c.domain() }
 // Type is the type that the socket was opened with (SO_TYPE), without flags.
 func (s *Socket) Type() Type { return s.c.socktype() }
 
+// Protocol is the protocol that the socket speaks (SO_PROTOCOL).
+func (s *Socket) Protocol() Protocol {
+	return Protocol(s.c.number(SO_PROTOCOL.Level, SO_PROTOCOL.Name))
+}
+
 // Nonblock tells whether the socket is non-blocking (O_NONBLOCK).
 func (s *Socket) Nonblock() bool { return s.c.nonblock.Load() }
 

@@ -29,6 +29,7 @@ var tcpStateNames = names{
 	7: "CLOSE", 8: "CLOSE-WAIT", 9: "LAST-ACK", 10: "LISTEN", 11: "CLOSING",
 }
 
+// String is the name that ss(8) has for the state in upper case, such as CLOSE-WAIT, or else the number.
 func (s TCPState) String() string { return tcpStateNames.of(int(s)) }
 
 // A TCPCAState is the state of loss recovery, Linux's enum tcp_ca_state.
@@ -45,6 +46,7 @@ const (
 
 var caStateNames = names{0: "open", 1: "disorder", 2: "cwr", 3: "recovery", 4: "loss"}
 
+// String is the name in lower case, such as recovery, or else the number.
 func (s TCPCAState) String() string { return caStateNames.of(int(s)) }
 
 // The bits of TCPInfo.Options: what the two sides agreed on.

@@ -100,15 +100,22 @@ func schemeOf(name string) (scheme, bool) {
 	return scheme{}, false
 }
 
-// FromSockaddr is the address that a socket of this type and protocol has. An
-// IPv4-mapped address is told as the IPv4 address that it is.
-func FromSockaddr(sa sockeye.Sockaddr, typ sockeye.Type, proto sockeye.Protocol) Address {
+// FromSockaddr is the address that a socket of this type and protocol has on the
+// host. An IPv4-mapped address is told as the IPv4 address that it is, and a zone
+// by the name of its interface, or its index if the host has none of it.
+func FromSockaddr(h *sockeye.Host, sa sockeye.Sockaddr, typ sockeye.Type, proto sockeye.Protocol) Address {
 	a := Address{Type: typ.Base(), Protocol: proto}
 	if sa.Family() == sockeye.AF_UNIX {
 		a.Family, a.Protocol, a.Path = sockeye.AF_UNIX, 0, sa.Path()
 		return a
 	}
-	a.Host, a.Port = sa.Addr().Unmap().String(), sa.Port()
+	ip := sa.Addr().Unmap()
+	if ip.Zone() != "" {
+		if name, err := interfaceName(h, int(sa.ScopeID())); err == nil {
+			ip = ip.WithZone(name)
+		}
+	}
+	a.Host, a.Port = ip.String(), sa.Port()
 	switch {
 	case a.Type == sockeye.SOCK_RAW:
 		a.Port = 0 // raw sockets keep the protocol there (raw(7))
@@ -131,20 +138,12 @@ func name(s *sockeye.Socket, get func() (sockeye.Sockaddr, error)) (Address, err
 	if err != nil {
 		return Address{}, err
 	}
-	return With(s, sa)
+	return With(s, sa), nil
 }
 
 // With is the address sa as a socket of the same kind as s has it.
-func With(s *sockeye.Socket, sa sockeye.Sockaddr) (Address, error) {
-	typ, err := sockeye.SO_TYPE.Get(s)
-	if err != nil {
-		return Address{}, err
-	}
-	proto, err := sockeye.SO_PROTOCOL.Get(s)
-	if err != nil {
-		return Address{}, err
-	}
-	return FromSockaddr(sa, typ, proto), nil
+func With(s *sockeye.Socket, sa sockeye.Sockaddr) Address {
+	return FromSockaddr(s.Host(), sa, s.Type(), s.Protocol())
 }
 
 // scheme finds how to write a.

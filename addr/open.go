@@ -114,6 +114,18 @@ func sockaddr(h *sockeye.Host, ip netip.Addr, port uint16) (sockeye.Sockaddr, er
 	return sockeye.SockaddrInet6(ip.As16(), port, 0, uint32(i.Index)), nil
 }
 
+// interfaceName is the name of the host's interface with an index.
+func interfaceName(h *sockeye.Host, index int) (string, error) {
+	if r, ok := h.Engine().(sockeye.Resolver); ok {
+		return r.InterfaceName(index)
+	}
+	i, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return "", err
+	}
+	return i.Name, nil
+}
+
 // Socket opens a socket of the kind, not bound and not connected.
 func (i Info) Socket(h *sockeye.Host) (*sockeye.Socket, error) {
 	return h.Socket(i.Family, i.Type, i.Protocol)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -80,6 +81,13 @@ func (named) LookupHost(_ context.Context, name string) ([]string, error) {
 
 func (named) InterfaceIndex(string) (int, error) { return 7, nil }
 
+func (named) InterfaceName(index int) (string, error) {
+	if index != 7 {
+		return "", errors.New("no such interface")
+	}
+	return "eth0", nil
+}
+
 func TestRemoteAndLocalGiveTheArgumentsOfTheCalls(t *testing.T) {
 	t.Parallel()
 	h := sockeye.NewHost(named{kernel.Host().Engine()})
@@ -100,6 +108,27 @@ func TestRemoteAndLocalGiveTheArgumentsOfTheCalls(t *testing.T) {
 		}
 		if got, err := a.Remote(t.Context(), h); err != nil || fmt.Sprint(got) != c.remote {
 			t.Errorf("Remote of %s: %v, %v; want %s", c.in, got, err, c.remote)
+		}
+	}
+}
+
+func TestZonesAreToldByName(t *testing.T) {
+	t.Parallel()
+	h := sockeye.NewHost(named{kernel.Host().Engine()})
+	linkLocal := netip.MustParseAddr("fe80::1").As16()
+	for _, c := range []struct {
+		h    *sockeye.Host
+		zone uint32
+		want string
+	}{
+		{h, 0, "udp://[fe80::1]:53"},
+		{h, 7, "udp://[fe80::1%eth0]:53"},
+		{h, 8, "udp://[fe80::1%8]:53"}, // no such interface
+		{kernel.Host(), 1, "udp://[fe80::1%lo]:53"},
+	} {
+		sa := sockeye.SockaddrInet6(linkLocal, 53, 0, c.zone)
+		if got := addr.FromSockaddr(c.h, sa, sockeye.SOCK_DGRAM, 0).String(); got != c.want {
+			t.Errorf("zone %d: %s, want %s", c.zone, got, c.want)
 		}
 	}
 }

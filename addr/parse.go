@@ -18,6 +18,7 @@ type Error struct {
 	Hint    string // an address, or empty
 }
 
+// Error is the address, what is wrong with it, and what to try.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("address %q: %s", e.Input, e.Problem)
 	if e.Hint != "" {

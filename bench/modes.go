@@ -57,6 +57,8 @@ var loads = map[string]load{
 	"in-udp-64":    between(fast, datagramsBetween(64)),
 	"in-idle":      between(fast, idleBetween(5000)),
 	"in-crowd":     between(fast, crowd),
+	"web-small":    between(fast, gets(16, 1<<10)),
+	"web-large":    between(fast, gets(1, 64<<20)),
 }
 
 // A library is the same work written against package net and against sockeye.

@@ -109,6 +109,27 @@ func multicasts() []Scenario {
 			set(x, s, IPV6_ADD_MEMBERSHIP, Membership{Group: ip6("2001:db8::9", 0).Addr(), Ifindex: 2})
 			set(x, s, IPV6_ADD_MEMBERSHIP, Membership{Group: join6.Group, Ifindex: 99})
 		}},
+		{Name: "udp4/more groups than igmp_max_memberships", body: func(x *calls) {
+			s := x.opened(udp4)
+			for i := range 22 {
+				set(x, s, IP_ADD_MEMBERSHIP, Membership{Group: ip4("239.1.2."+itoa(i), 0).Addr(), Ifindex: 2})
+			}
+			set(x, s, IP_DROP_MEMBERSHIP, Membership{Group: ip4("239.1.2.0", 0).Addr(), Ifindex: 2})
+			set(x, s, IP_ADD_MEMBERSHIP, join4)
+		}},
+		{Name: "udp6/more groups than IPv4 allows", body: func(x *calls) {
+			s := x.opened(udp6)
+			for i := range 22 {
+				set(x, s, IPV6_ADD_MEMBERSHIP, Membership{Group: ip6("ff02::1:"+itoa(i), 0).Addr(), Ifindex: 2})
+			}
+		}},
+		{Name: "udp4/more sources than igmp_max_msf", body: func(x *calls) {
+			s := x.opened(udp4)
+			for i := range 12 {
+				set(x, s, IP_ADD_SOURCE_MEMBERSHIP, SourceMembership{
+					Group: group4.Addr(), Interface: ip4("192.0.2.1", 0).Addr(), Source: ip4("192.0.2."+itoa(i+1), 0).Addr()})
+			}
+		}},
 		{Name: "udp4/who has not joined receives nothing", body: func(x *calls) {
 			member, other := x.opened(udp4), x.opened(udp4)
 			for _, s := range []*fd{member, other} {

@@ -33,10 +33,7 @@ func Serve(ctx context.Context, s *sockeye.Socket, log func(Event)) error {
 	if log == nil {
 		log = func(Event) {}
 	}
-	typ, err := sockeye.SO_TYPE.Get(s)
-	if err != nil {
-		return err
-	}
+	typ := s.Type()
 	switch typ {
 	case sockeye.SOCK_STREAM:
 		return serveConnections(ctx, s, log, echoStream)

@@ -39,6 +39,7 @@ func (n *Network) SetFromTo(from, to *Host, f link.Faults) error {
 		}
 	}
 	n.between[[2]*Host{from, to}] = f
+	n.faulty.Store(true)
 	return nil
 }
 

@@ -112,6 +112,7 @@ type Failure struct {
 	Report   string // the end of the network
 }
 
+// Error is what failed, and how to repeat it.
 func (f *Failure) Error() string {
 	return fmt.Sprintf("%v\n%s%s=%d %s=%q repeats this run of the network, of which this is the end:\n%s",
 		f.Err, f.Faults, SeedVariable, f.Seed, ScheduleVariable, f.Schedule, f.Report)

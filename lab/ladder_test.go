@@ -146,6 +146,40 @@ bob 172.16.0.6 alice 172.16.0.1, ICMP
 	})
 }
 
+func TestALadderFollowsLargePacketsThatALinkOnTheWayCuts(t *testing.T) {
+	leak.Check(t)
+	for _, tt := range []struct {
+		name string
+		set  func(n *lab.Network, l *lab.Link, alice, bob *lab.Host)
+	}{
+		{"a link with a delay", func(_ *lab.Network, l *lab.Link, _, _ *lab.Host) { l.Set(link.Faults{Delay: time.Millisecond}) }},
+		{"faults between the hosts", func(n *lab.Network, _ *lab.Link, alice, bob *lab.Host) {
+			n.SetBetween(alice, bob, link.Faults{Delay: time.Millisecond})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			leak.Check(t)
+			synctest.Test(t, func(t *testing.T) {
+				n := lab.New(t)
+				alice, bob, lan := n.Host("alice"), n.Host("bob"), n.Switch("lan")
+				n.Link(alice, lan)
+				l := n.Link(lan, bob)
+				echo(bob, "7")
+				c := mustAsk(t, alice, "bob:7")
+				tt.set(n, l, alice, bob)
+				if got, err := ask(c, strings.Repeat("x", 20_000)); len(got) != 20_000 || err != nil {
+					t.Fatal(len(got), err)
+				}
+				time.Sleep(time.Second)
+				ladder := n.Ladder(alice, bob)
+				if strings.Contains(ladder, "····") || !strings.Contains(ladder, " 6:1454 ack 6 ") {
+					t.Errorf("segments did not arrive, or are told as one:\n%s", ladder)
+				}
+			})
+		})
+	}
+}
+
 func TestALadderCallsALinkByItsName(t *testing.T) {
 	leak.Check(t)
 	synctest.Test(t, func(t *testing.T) {

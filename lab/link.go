@@ -42,6 +42,7 @@ func (n *Network) Link(a, b Node, faults ...link.Faults) *Link {
 	}
 	if len(faults) > 0 {
 		l.faults[l.direction(a)], l.faults[l.direction(b)] = faults[0], faults[len(faults)-1]
+		n.faulty.Store(n.faulty.Load() || l.faults != [2]link.Faults{})
 	}
 	var near link.Port
 	near, l.far = l.lay()
@@ -123,6 +124,9 @@ func (l *Link) set(f link.Faults, ds ...link.Direction) error {
 			return fmt.Errorf("lab: link %v: %w", l, err)
 		}
 		l.faults[d] = f
+		if now != (link.Faults{}) {
+			l.net.faulty.Store(true)
+		}
 	}
 	return nil
 }

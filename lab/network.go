@@ -35,6 +35,7 @@ type Network struct {
 	cards       int                  // hardware addresses that are taken
 	owners      map[netip.Addr]*Host // does not change once the network is running
 	between     map[[2]*Host]link.Faults
+	faulty      atomic.Bool // a link or a pair of hosts has, or once had, faults
 	parted      atomic.Pointer[map[pair]bool]
 	oneWay      atomic.Pointer[map[[2]*Host]bool] // from one to the other nothing gets through
 	trace       trace

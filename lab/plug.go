@@ -27,8 +27,17 @@ func (h *Host) plugIn(l *Link, port link.Port) {
 	h.plugs = append(h.plugs, p)
 }
 
-// Send implements link.Port.
-func (p *plug) Send(x *packet.Packet) { p.port.Send(x) }
+// Send implements link.Port. Where links have faults, one on the way would cut a large packet: the host sends segments, which the
+// trace can follow.
+func (p *plug) Send(x *packet.Packet) {
+	if x.GSO.Size == 0 || !p.host.net.faulty.Load() {
+		p.port.Send(x)
+		return
+	}
+	for _, segment := range link.Segment(nil, x, p.port.Properties().Ethernet) {
+		p.port.Send(segment)
+	}
+}
 
 // Attach implements link.Port.
 func (p *plug) Attach(r link.Receiver) {

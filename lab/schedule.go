@@ -28,6 +28,7 @@ const (
 
 var faultNames = [kinds]string{"cut", "lossy", "slow", "isolate", "split", "crash", "deaf"}
 
+// String is the word that ParseSchedule reads.
 func (k FaultKind) String() string { return faultNames[k%kinds] }
 
 // A Fault is something that goes wrong on a network for a while.

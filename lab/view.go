@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -65,10 +66,34 @@ func (n *Network) Parted() (pairs [][2]*Host) {
 	for p := range maps.Keys(*parted) {
 		pairs = append(pairs, p)
 	}
-	slices.SortFunc(pairs, func(p, q [2]*Host) int {
-		return slices.Compare([]int{p[0].number, p[1].number}, []int{q[0].number, q[1].number})
-	})
+	slices.SortFunc(pairs, byNumber)
 	return pairs
+}
+
+// PartedOneWay are the pairs of hosts of which PartOneWay keeps the second from hearing the first.
+func (n *Network) PartedOneWay() (pairs [][2]*Host) {
+	if ways := n.oneWay.Load(); ways != nil {
+		pairs = slices.SortedFunc(maps.Keys(*ways), byNumber)
+	}
+	return pairs
+}
+
+// FaultyPairs are the pairs of hosts of which the second hears the first through faults of their own (SetFromTo).
+func (n *Network) FaultyPairs() (pairs [][2]*Host) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for p, f := range n.between {
+		if f != (link.Faults{}) {
+			pairs = append(pairs, p)
+		}
+	}
+	slices.SortFunc(pairs, byNumber)
+	return pairs
+}
+
+// byNumber orders pairs of hosts as they were made.
+func byNumber(p, q [2]*Host) int {
+	return cmp.Or(cmp.Compare(p[0].number, q[0].number), cmp.Compare(p[1].number, q[1].number))
 }
 
 // A SocketStatus is what ss(8) shows of a socket.

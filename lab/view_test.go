@@ -52,8 +52,17 @@ func TestANetworkTellsWhatItHas(t *testing.T) {
 		if !slices.Equal(n.Parted(), [][2]*lab.Host{{alice, bob}, {r, bob}}) {
 			t.Error(n.Parted())
 		}
-		if n.Join(); n.Parted() != nil {
-			t.Error(n.Parted())
+		n.PartOneWay([]*lab.Host{bob}, []*lab.Host{r, alice})
+		if !slices.Equal(n.PartedOneWay(), [][2]*lab.Host{{bob, alice}, {bob, r}}) {
+			t.Error(n.PartedOneWay())
+		}
+		if n.Join(); n.Parted() != nil || n.PartedOneWay() != nil {
+			t.Error(n.Parted(), n.PartedOneWay())
+		}
+		n.SetBetween(bob, alice, link.Faults{Loss: 0.1})
+		n.SetFromTo(alice, bob, link.Faults{})
+		if !slices.Equal(n.FaultyPairs(), [][2]*lab.Host{{bob, alice}}) {
+			t.Error(n.FaultyPairs())
 		}
 	})
 }

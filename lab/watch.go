@@ -69,7 +69,7 @@ func init() {
 	for _, arg := range os.Args[1:] {
 		value, ok := strings.CutPrefix(arg, "-test.timeout=")
 		if limit, err := time.ParseDuration(value); ok && err == nil && limit > 0 {
-			time.AfterFunc(limit-min(limit/5, 5*time.Second), func() { reportAll(limit) })
+			time.AfterFunc(limit-min(limit/2, 5*time.Second), func() { reportAll(limit) })
 		}
 	}
 }

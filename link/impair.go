@@ -15,6 +15,7 @@ const (
 	In                   // what it receives
 )
 
+// String is "out" or "in".
 func (d Direction) String() string { return [...]string{"out", "in"}[d&1] }
 
 // Fate is what became of a packet on an impaired link.
@@ -31,9 +32,10 @@ const (
 	Corrupted               // had a bit flipped
 	Partitioned             // met a partition
 
-	NumFates
+	NumFates // is how many there are
 )
 
+// String is the fate in a word, such as delivered.
 func (f Fate) String() string {
 	return [...]string{"sent", "delivered", "lost", "burst-lost", "overflowed", "duplicated", "reordered",
 		"corrupted", "partitioned"}[f]

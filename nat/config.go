@@ -14,12 +14,14 @@ import (
 // A Dependence says how much of a remote endpoint matters (RFC 4787 sections 4.1 and 5).
 type Dependence uint8
 
+// How much may matter, from the least to the most.
 const (
 	EndpointIndependent Dependence = iota
 	AddressDependent
 	AddressAndPortDependent
 )
 
+// String is the RFC's term in lower case, such as address-dependent.
 func (d Dependence) String() string {
 	return [...]string{"endpoint-independent", "address-dependent", "address-and-port-dependent"}[d%3]
 }
@@ -37,6 +39,7 @@ const (
 	NextPort
 )
 
+// String is preserved, random or next.
 func (c PortChoice) String() string { return [...]string{"preserved", "random", "next"}[c%3] }
 
 // A Config says how a translator behaves. The zero Config is a full cone with the times that the RFCs recommend.
@@ -72,10 +75,11 @@ type Config struct {
 type Way uint8
 
 const (
-	Outward Way = iota
-	Inward
+	Outward Way = iota // from inside
+	Inward             // from outside
 )
 
+// String is outward or inward.
 func (w Way) String() string { return [...]string{"outward", "inward"}[w&1] }
 
 // filled has the defaults in place of zeros.

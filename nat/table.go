@@ -26,9 +26,10 @@ const (
 	Unsupported                // of another protocol than TCP, UDP and ICMP, or of a type that has no answer
 	Malformed                  // could not be read, or was a fragment
 
-	NumVerdicts
+	NumVerdicts // is how many there are
 )
 
+// String is the verdict in lower case, such as no mapping.
 func (v Verdict) String() string {
 	return [...]string{"arrived", "own", "translated", "no mapping", "filtered", "stray", "hairpin", "full", "unsupported", "malformed"}[v]
 }

@@ -37,6 +37,7 @@ var (
 	}
 )
 
+// Error is what the ICMP message says, in words.
 func (e *ICMPError) Error() string {
 	kinds := kinds4
 	if e.Family == sockeye.AF_INET6 {

@@ -200,16 +200,11 @@ func (f *flow) open() (err error) {
 	if err != nil {
 		return err
 	}
-	typ, err := sockeye.SO_TYPE.Get(target)
-	if err == nil && typ != sockeye.SOCK_DGRAM {
-		err = fmt.Errorf("relay: the target's socket is of %v: want SOCK_DGRAM", typ)
-	}
-	local, nameErr := target.Getsockname()
-	if err = errors.Join(err, nameErr); err != nil {
+	if typ := target.Type(); typ != sockeye.SOCK_DGRAM {
 		target.Close()
-		return err
+		return fmt.Errorf("relay: the target's socket is of %v: want SOCK_DGRAM", typ)
 	}
-	f.target, f.family = target, local.Family()
+	f.target, f.family = target, target.Family()
 	f.out = datagram.NewSender(target, sockeye.MSG_DONTWAIT)
 	ev := f.event(nil)
 	ev.Opened = true

@@ -33,10 +33,7 @@ type Event struct {
 //
 // log may be nil. It is called from several goroutines at once.
 func Serve(ctx context.Context, s *sockeye.Socket, to Target, log func(Event)) error {
-	typ, err := sockeye.SO_TYPE.Get(s)
-	if err != nil {
-		return err
-	}
+	typ := s.Type()
 	switch typ {
 	case sockeye.SOCK_STREAM, sockeye.SOCK_SEQPACKET:
 		return serveConnections(ctx, s, typ, to, log)

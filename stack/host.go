@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -114,7 +115,12 @@ func (e engine) Socket(family sockeye.Family, typ sockeye.Type, proto sockeye.Pr
 	if err != nil {
 		return nil, err
 	}
-	return sock.Open(f)
+	d, err := sock.Open(f)
+	if err != nil {
+		f.Release()
+		return nil, err
+	}
+	return d, nil
 }
 
 // open makes an open socket without a descriptor.
@@ -141,6 +147,9 @@ const (
 func (e engine) Socketpair(family sockeye.Family, typ sockeye.Type, proto sockeye.Protocol) (sockeye.Endpoint, sockeye.Endpoint, error) {
 	e.h.sock.Lock()
 	defer e.h.sock.Unlock()
+	if !e.h.sock.Room(2) { // which Linux makes sure of before it opens anything
+		return nil, nil, syscall.EMFILE
+	}
 	if family != sockeye.AF_UNIX {
 		f, err := e.open(family, typ, proto)
 		if err != nil {
@@ -202,6 +211,17 @@ func (e engine) InterfaceIndex(name string) (int, error) {
 		return 0, noInterface(e.h.name, name)
 	}
 	return i.Index, nil
+}
+
+// InterfaceName implements sockeye.Resolver.
+func (e engine) InterfaceName(index int) (string, error) {
+	e.h.sock.Lock()
+	defer e.h.sock.Unlock()
+	i := e.h.inet.Iface(index)
+	if i == nil {
+		return "", noInterface(e.h.name, strconv.Itoa(index))
+	}
+	return i.Name, nil
 }
 
 func (e engine) Unlink(path string) error {

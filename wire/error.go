@@ -40,6 +40,7 @@ var errorTexts = [NumErrors]string{
 	ErrCode:      "bad code or field",
 }
 
+// Error is the reason in two or three words.
 func (e Error) Error() string {
 	if int(e) >= NumErrors {
 		return "unknown reason"

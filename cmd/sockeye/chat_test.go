@@ -49,6 +49,23 @@ func TestPeopleWithNcAndInPipesTalk(t *testing.T) {
 	srv.ends(0, "")
 }
 
+func TestCtrlCEndsAMemberInAPipe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := run(t, "chat", "serve", "--log", "unix:"+filepath.Join(dir, "chat"))
+	at := srv.listening()
+	c := run(t, "chat", "join", "--name", "ann", at)
+	c.out.await(t, "[lobby] * 1 is here: ann\n")
+	c.signal(os.Interrupt)
+	c.ends(130, "[lobby] * 1 is here: ann\n")
+	srv.err.await(t, "ann at unix: an unnamed peer closed\n")
+	srv.signal(os.Interrupt)
+	srv.ends(0, "")
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
 func TestJoinWritesEventsAsJSON(t *testing.T) {
 	t.Parallel()
 	_, at := runChat(t)

@@ -13,6 +13,8 @@ func (a *app) commands() []*cobra.Command {
 		a.runCommand(),
 		a.chatCommand(),
 		a.webCommand(),
+		a.sendCommand(),
+		a.receiveCommand(),
 		a.upCommand(),
 		a.faultCommand(),
 		a.optionsCommand(),

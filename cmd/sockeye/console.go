@@ -23,7 +23,7 @@ type console struct {
 
 // An event is what is told of the network.
 type event struct {
-	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, failed, error, log, page
+	Event    string `json:"event"` // listening, certificate, cluster, connected, accepted, heard, closed, sent, received, code, failed, error, log, page
 	Address  string `json:"address,omitempty"`
 	Peer     string `json:"peer,omitempty"`
 	Name     string `json:"name,omitempty"`     // of a member of a chat
@@ -47,6 +47,17 @@ func (e event) String() string {
 		return "made a certificate; join with --pin " + e.Pin
 	case "cluster":
 		return "the servers of the cluster reach this one at " + e.Address
+	case "code":
+		return "the sender wants the code: --code " + e.Text
+	case "sent", "received":
+		if e.Event == "sent" {
+			return "sent to " + e.Peer + ": " + e.Text
+		}
+		return "received from " + e.Peer + ": " + e.Text
+	case "renamed":
+		return fmt.Sprintf("%q is there as %q", e.Name, e.Target)
+	case "clash", "skipped":
+		return fmt.Sprintf("%q was left out: %s", e.Name, e.Error)
 	case "listening":
 		return "listening on " + e.Address
 	case "serving":
@@ -73,8 +84,11 @@ func (e event) String() string {
 		}
 		return s
 	}
-	if e.Peer != "" {
+	switch {
+	case e.Peer != "":
 		return e.Peer + ": " + e.Error
+	case e.Name != "":
+		return fmt.Sprintf("%q: %s", e.Name, e.Error)
 	}
 	return e.Error
 }

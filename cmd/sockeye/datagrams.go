@@ -13,10 +13,7 @@ import (
 
 // datagrams serves all who send to a datagram socket.
 func (l *listener) datagrams(ctx context.Context, s *sockeye.Socket) error {
-	typ, err := sockeye.SO_TYPE.Get(s)
-	if err != nil {
-		return err
-	}
+	typ := s.Type()
 	r, err := newReceiver(s.WithContext(ctx), typ)
 	if err != nil {
 		return err

@@ -22,10 +22,7 @@ type hall struct {
 // serve writes what one guest sends to standard output.
 func (h *hall) serve(ctx context.Context, conn *sockeye.Socket, peer string) error {
 	j := &session{a: h.a, s: conn}
-	typ, err := sockeye.SO_TYPE.Get(conn)
-	if err != nil {
-		return err
-	}
+	typ := conn.Type()
 	r, err := newReceiver(conn.WithContext(ctx), typ)
 	if err != nil {
 		return err

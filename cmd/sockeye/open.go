@@ -30,13 +30,18 @@ func (a *app) listen(ctx context.Context, at addr.Address, force bool) (*sockeye
 	if at.Family == sockeye.AF_UNIX {
 		tidy = ownPath(at.Path)
 	}
-	local, err := addr.LocalOf(s)
+	// The trace shows the call only where its answer is news.
+	getsockname := s.Endpoint().Getsockname
+	if at.Port == 0 && at.Family != sockeye.AF_UNIX && at.Type != sockeye.SOCK_RAW {
+		getsockname = s.Getsockname
+	}
+	local, err := getsockname()
 	if err != nil {
 		s.Close()
 		tidy()
 		return nil, nil, err
 	}
-	a.console.event(event{Event: "listening", Address: local.String()})
+	a.console.event(event{Event: "listening", Address: addr.With(s, local).String()})
 	return s, sync.OnceFunc(func() {
 		if s.Ready(0) != sockeye.POLLNVAL { // a service closes its socket itself
 			s.Close()
@@ -93,10 +98,6 @@ func ownPath(path string) func() {
 // peerName names a peer for people. A unix socket without a name is told by the
 // process behind it.
 func peerName(s *sockeye.Socket, from sockeye.Sockaddr) string {
-	peer, err := addr.With(s, from)
-	if err != nil {
-		return from.String()
-	}
 	if from.Family() == sockeye.AF_UNIX && from.Path() == "" || from.IsZero() {
 		who := "unix: an unnamed peer"
 		if c, err := sockeye.SO_PEERCRED.Get(s); err == nil && c.PID != 0 {
@@ -104,5 +105,5 @@ func peerName(s *sockeye.Socket, from sockeye.Sockaddr) string {
 		}
 		return who
 	}
-	return peer.String()
+	return addr.With(s, from).String()
 }

@@ -155,7 +155,7 @@ func (a *app) ping(ctx context.Context, host string, to addr.Address, opt ping.O
 		return pingFailure(ctx, host, err)
 	}
 	defer p.Close()
-	ip := sa.Addr().String()
+	ip := a.ip(sa)
 	if !a.json {
 		if err := a.output(fmt.Appendf(nil, "PING %s (%s): %d data bytes\n", host, ip, opt.Size)); err != nil {
 			return err
@@ -218,8 +218,13 @@ func (a *app) route(ctx context.Context, to addr.Address) (sockeye.Sockaddr, err
 	return sockeye.Sockaddr{}, first
 }
 
+// ip names a host, without a port.
+func (a *app) ip(sa sockeye.Sockaddr) string {
+	return addr.FromSockaddr(a.host, sa, sockeye.SOCK_RAW, 0).Host
+}
+
 func (a *app) pingReply(r ping.Reply) error {
-	from := r.From.Addr().String()
+	from := a.ip(r.From)
 	switch {
 	case a.json && r.Err != nil:
 		return a.object(pingError{"error", r.Seq, from, explain(r.Err)})

@@ -46,7 +46,7 @@ func (srv *service) name(sa sockeye.Sockaddr) string {
 	if sa.IsZero() || sa.Family() == sockeye.AF_UNIX && sa.Path() == "" {
 		return "unix: an unnamed peer"
 	}
-	return addr.FromSockaddr(sa, srv.at.Type, srv.at.Protocol).String()
+	return addr.FromSockaddr(srv.a.host, sa, srv.at.Type, srv.at.Protocol).String()
 }
 
 // tell tells of a connection or flow that began or ended, or of a datagram that

@@ -30,10 +30,7 @@ type session struct {
 // run goes on until both directions have ended, and gives the error that ended
 // either. All that was received is written out before.
 func (j *session) run(ctx context.Context) error {
-	typ, err := sockeye.SO_TYPE.Get(j.s)
-	if err != nil {
-		return err
-	}
+	typ := j.s.Type()
 	s := j.s.WithContext(ctx)
 	size := sendSize(s, typ)
 	r, err := newReceiver(s, typ)
@@ -75,7 +72,8 @@ func connectionless(typ sockeye.Type) bool {
 // with the error if it left what was sent to it unread.
 func (j *session) watch(s *sockeye.Socket, gone chan<- error) {
 	fds := []sockeye.PollFd{{Socket: j.s, Events: sockeye.POLLHUP}}
-	if n, err := j.s.Host().Poll(s.Context(), fds, -1); err != nil || n == 0 {
+	n, err := j.s.Host().Poll(s.Context(), fds, -1)
+	if err != nil || n == 0 || fds[0].Revents&sockeye.POLLNVAL != 0 { // the session ended before
 		return
 	}
 	errno, err := sockeye.SO_ERROR.Get(s)
@@ -196,7 +194,7 @@ func sendSize(s *sockeye.Socket, typ sockeye.Type) int {
 	if typ == sockeye.SOCK_STREAM {
 		return chunk
 	}
-	switch family, _ := sockeye.SO_DOMAIN.Get(s); family {
+	switch s.Family() {
 	case sockeye.AF_INET:
 		return 65507 // 65,535 less the headers of IP and UDP
 	case sockeye.AF_INET6:

@@ -66,7 +66,7 @@ func openDoors(ctx context.Context, l *labup.Lab, control net.Listener, page str
 
 // show lets the page show the lab as it is now.
 func (d *doors) show(l *labup.Lab) {
-	shown := labhttp.Lab{Name: l.File().Name, Network: l.Network(), Links: l.LinkNames(), Log: func(what string) { l.Log("page: " + what) }}
+	shown := labhttp.Lab{Name: l.File().Name, Network: l.Network(), Log: func(what string) { l.Log("page: " + what) }}
 	for _, p := range l.Ports() {
 		f := labhttp.Forward{Listen: p.Address, To: p.To, Host: p.By}
 		if url, ok := strings.CutPrefix(typed(p, l.File()), "curl "); ok {

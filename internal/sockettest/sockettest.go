@@ -20,6 +20,7 @@ type Kind struct {
 	Type   sockeye.Type
 }
 
+// String is the family and the type, such as INET STREAM.
 func (k Kind) String() string {
 	return strings.TrimPrefix(k.Family.String(), "AF_") + " " + strings.TrimPrefix(k.Type.String(), "SOCK_")
 }

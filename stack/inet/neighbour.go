@@ -27,6 +27,7 @@ const (
 
 var stateNames = [...]string{"INCOMPLETE", "REACHABLE", "STALE", "DELAY", "PROBE", "FAILED"}
 
+// String is the name that ip-neighbour(8) has.
 func (s NeighbourState) String() string { return stateNames[s] }
 
 // Times and bounds of neighbours (arp(7), RFC 4861 section 10).

@@ -106,6 +106,7 @@ func (d *Descriptor) close() {
 	Drop(d.file)
 }
 
+// Bind is bind(2).
 func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
 	if !d.enterTurn("bind", sa) {
 		return net.ErrClosed
@@ -114,6 +115,7 @@ func (d *Descriptor) Bind(sa sockeye.Sockaddr) error {
 	return d.file.Bind(sa)
 }
 
+// Listen is listen(2).
 func (d *Descriptor) Listen(backlog int) error {
 	if !d.enterTurn("listen", sockeye.Sockaddr{}) {
 		return net.ErrClosed
@@ -122,6 +124,7 @@ func (d *Descriptor) Listen(backlog int) error {
 	return d.file.Listen(backlog)
 }
 
+// Accept is accept(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 	if !d.enter() {
 		return nil, sockeye.Sockaddr{}, net.ErrClosed
@@ -138,6 +141,7 @@ func (d *Descriptor) Accept() (sockeye.Endpoint, sockeye.Sockaddr, error) {
 	return conn, from, err
 }
 
+// Connect is connect(2); a connection that is under way gives EINPROGRESS, and then EALREADY.
 func (d *Descriptor) Connect(sa sockeye.Sockaddr) error {
 	if !d.enterTurn("connect", sa) {
 		return net.ErrClosed
@@ -146,6 +150,7 @@ func (d *Descriptor) Connect(sa sockeye.Sockaddr) error {
 	return d.file.Connect(sa)
 }
 
+// Getsockname is getsockname(2).
 func (d *Descriptor) Getsockname() (sockeye.Sockaddr, error) {
 	if !d.enter() {
 		return sockeye.Sockaddr{}, net.ErrClosed
@@ -154,6 +159,7 @@ func (d *Descriptor) Getsockname() (sockeye.Sockaddr, error) {
 	return d.file.Getsockname()
 }
 
+// Getpeername is getpeername(2).
 func (d *Descriptor) Getpeername() (sockeye.Sockaddr, error) {
 	if !d.enter() {
 		return sockeye.Sockaddr{}, net.ErrClosed
@@ -162,6 +168,7 @@ func (d *Descriptor) Getpeername() (sockeye.Sockaddr, error) {
 	return d.file.Getpeername()
 }
 
+// Shutdown is shutdown(2).
 func (d *Descriptor) Shutdown(how sockeye.How) error {
 	if !d.enterTurn("shutdown", sockeye.Sockaddr{}) {
 		return net.ErrClosed
@@ -170,6 +177,7 @@ func (d *Descriptor) Shutdown(how sockeye.How) error {
 	return d.file.Shutdown(how)
 }
 
+// Getsockopt is getsockopt(2).
 func (d *Descriptor) Getsockopt(level, name int, val []byte) (int, error) {
 	if !d.enter() {
 		return 0, net.ErrClosed
@@ -178,6 +186,7 @@ func (d *Descriptor) Getsockopt(level, name int, val []byte) (int, error) {
 	return d.file.Getsockopt(level, name, val)
 }
 
+// Setsockopt is setsockopt(2).
 func (d *Descriptor) Setsockopt(level, name int, val []byte) error {
 	if !d.enterTurn("setsockopt", sockeye.Sockaddr{}) {
 		return net.ErrClosed
@@ -186,6 +195,7 @@ func (d *Descriptor) Setsockopt(level, name int, val []byte) error {
 	return d.file.Setsockopt(level, name, val)
 }
 
+// Ioctl is ioctl(2).
 func (d *Descriptor) Ioctl(req uint) (int, error) {
 	if !d.enter() {
 		return 0, net.ErrClosed
@@ -194,6 +204,7 @@ func (d *Descriptor) Ioctl(req uint) (int, error) {
 	return d.file.Ioctl(req)
 }
 
+// Ready gives those of the events that hold now, with POLLERR, POLLHUP and POLLNVAL asked for or not.
 func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
 	if !d.enter() {
 		return sockeye.POLLNVAL
@@ -202,6 +213,7 @@ func (d *Descriptor) Ready(events sockeye.Events) sockeye.Events {
 	return d.file.Ready() & (events | sockeye.POLLERR | sockeye.POLLHUP)
 }
 
+// Send is sendto(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr) (int, error) {
 	if !d.enterSend(to) {
 		return 0, net.ErrClosed
@@ -215,11 +227,13 @@ func (d *Descriptor) Send(p []byte, flags sockeye.MsgFlags, to sockeye.Sockaddr)
 	return m.N, err
 }
 
+// Recv is recv(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Recv(p []byte, flags sockeye.MsgFlags) (int, error) {
 	n, _, err := d.Recvfrom(p, flags)
 	return n, err
 }
 
+// Recvfrom is recvfrom(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Recvfrom(p []byte, flags sockeye.MsgFlags) (int, sockeye.Sockaddr, error) {
 	var l lender
 	lends := false
@@ -259,6 +273,7 @@ func (d *Descriptor) receive(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	return d.file.Recvmsg(m, flags)
 }
 
+// Sendmsg is sendmsg(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if !d.enterSend(m.Name) {
 		return net.ErrClosed
@@ -267,6 +282,7 @@ func (d *Descriptor) Sendmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	return d.file.Sendmsg(m, flags)
 }
 
+// Recvmsg is recvmsg(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	if !d.enter() {
 		return net.ErrClosed
@@ -275,6 +291,7 @@ func (d *Descriptor) Recvmsg(m *sockeye.Message, flags sockeye.MsgFlags) error {
 	return d.receive(m, flags)
 }
 
+// Sendmmsg is sendmmsg(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Sendmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
 	if !d.enterSend(sockeye.Sockaddr{}) {
 		return 0, net.ErrClosed
@@ -309,6 +326,7 @@ func (d *Descriptor) settle() bool {
 	return !d.closed.Load()
 }
 
+// Recvmmsg is recvmmsg(2); a call that would have to wait gives EAGAIN.
 func (d *Descriptor) Recvmmsg(ms []sockeye.Message, flags sockeye.MsgFlags) (int, error) {
 	if !d.enter() {
 		return 0, net.ErrClosed

@@ -137,6 +137,17 @@ func (h *Host) freeDescriptor() (int, bool) {
 	return fd, fd < h.Sysctl.FileMax
 }
 
+// Room tells whether n more descriptors can be had. The host is locked.
+func (h *Host) Room(n int) bool {
+	n -= h.Sysctl.FileMax - firstDescriptor - len(h.fds)
+	for i := h.free; i < len(h.fds) && n > 0; i++ {
+		if h.fds[i] == nil {
+			n--
+		}
+	}
+	return n <= 0
+}
+
 // setDescriptor says whom a number names from now on; nil: nobody.
 func (h *Host) setDescriptor(fd int, d *Descriptor) {
 	i := fd - firstDescriptor

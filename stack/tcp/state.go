@@ -23,6 +23,7 @@ var stateNames = [...]string{
 	"CLOSED", "CLOSE-WAIT", "LAST-ACK", "LISTEN", "CLOSING",
 }
 
+// String is RFC 9293's name of the state, such as SYN-SENT.
 func (s State) String() string {
 	if int(s) < len(stateNames) && s > 0 {
 		return stateNames[s]

@@ -93,8 +93,10 @@ func (s *Socket) bound() bool { return s.name.Path() != "" }
 // connected types keep a connection; the other is the datagram.
 func (s *Socket) connectionOriented() bool { return s.Type != sockeye.SOCK_DGRAM }
 
+// Getsockname is getsockname(2): empty for a socket without a name.
 func (s *Socket) Getsockname() (sockeye.Sockaddr, error) { return s.name, nil }
 
+// Getpeername is getpeername(2).
 func (s *Socket) Getpeername() (sockeye.Sockaddr, error) {
 	if s.peer == nil {
 		return sockeye.Sockaddr{}, syscall.ENOTCONN

@@ -46,6 +46,7 @@ type Refusal struct {
 	final bool // the server ended the connection
 }
 
+// Error is the Text.
 func (r Refusal) Error() string { return r.Text }
 
 // Run is there until the member quits, or the connection ends after End, which gives nil; until the server ends it, which

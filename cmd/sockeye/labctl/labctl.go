@@ -43,6 +43,7 @@ const (
 // A RunningError is that a lab of the name is up.
 type RunningError struct{ Name string }
 
+// Error tells how to end the lab, or to take another name.
 func (e RunningError) Error() string {
 	return fmt.Sprintf("a lab %q is up already; end it, or give this one another name with --name", e.Name)
 }

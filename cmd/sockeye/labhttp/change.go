@@ -76,7 +76,7 @@ func (v *View) changeHost(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, "", err
 		}
-		list := l.linksAt(h, nil)
+		list := l.linksAt(h)
 		if len(list) == 0 {
 			return nil, "", refuse(http.StatusNotFound, "host %s has no link", h.Name())
 		}
@@ -84,33 +84,10 @@ func (v *View) changeHost(r *http.Request) (any, error) {
 	})
 }
 
-// changePair is POST /api/pairs/{a}/{b}.
-func (v *View) changePair(r *http.Request) (any, error) {
-	return v.changeFaults(r, func(l *Lab) ([]*lab.Link, string, error) {
-		a, err := l.host(r.PathValue("a"))
-		if err != nil {
-			return nil, "", err
-		}
-		b, err := l.host(r.PathValue("b"))
-		if err != nil {
-			return nil, "", err
-		}
-		list := l.linksAt(a, b)
-		if len(list) == 0 {
-			return nil, "", refuse(http.StatusNotFound, "no link joins %s and %s: change a link between them, or part them", a.Name(), b.Name())
-		}
-		return list, a.Name() + " and " + b.Name(), nil
-	})
-}
-
-// linksAt are the links of a host, or those to another one.
-func (l *Lab) linksAt(h, other *lab.Host) (list []*lab.Link) {
+// linksAt are the links of a host.
+func (l *Lab) linksAt(h *lab.Host) (list []*lab.Link) {
 	for _, x := range l.Network.AllLinks() {
-		a, b := x.Ends()
-		if b == lab.Node(h) {
-			a, b = b, a
-		}
-		if a == lab.Node(h) && (other == nil || b == lab.Node(other)) {
+		if a, b := x.Ends(); a == lab.Node(h) || b == lab.Node(h) {
 			list = append(list, x)
 		}
 	}
@@ -127,24 +104,14 @@ func (v *View) changeFaults(r *http.Request, which func(*Lab) ([]*lab.Link, stri
 	if err != nil {
 		return nil, err
 	}
-	var c Change
-	if err := read(r, &c); err != nil {
-		return nil, err
-	}
-	if !c.Clear && len(c.Set) == 0 {
-		return nil, errors.New(`nothing is to change: want words to set, as {"set": ["loss=10%"]}, or {"clear": true}`)
-	}
-	words, err := labfile.ParseChange(c.Set...)
-	if err != nil {
-		return nil, err
-	}
 	ends := make(map[string]bool)
 	for _, x := range links {
 		a, b := x.Ends()
 		ends[a.Name()], ends[b.Name()] = true, true
 	}
-	if c.From != "" && !ends[c.From] {
-		return nil, fmt.Errorf("from is %q, which is at no end of %s: want %s", c.From, what, strings.Join(slices.Sorted(maps.Keys(ends)), " or "))
+	c, words, err := readChange(r, what, slices.Sorted(maps.Keys(ends)))
+	if err != nil {
+		return nil, err
 	}
 	v.change.Lock()
 	defer v.change.Unlock()
@@ -161,6 +128,21 @@ func (v *View) changeFaults(r *http.Request, which func(*Lab) ([]*lab.Link, stri
 	}
 	l.log(what + ": " + c.String())
 	return l.state(true), nil
+}
+
+// readChange reads a change of something that has ends of these names.
+func readChange(r *http.Request, what string, ends []string) (c Change, words labfile.Change, err error) {
+	if err := read(r, &c); err != nil {
+		return c, nil, err
+	}
+	if !c.Clear && len(c.Set) == 0 {
+		return c, nil, errors.New(`nothing is to change: want words to set, as {"set": ["loss=10%"]}, or {"clear": true}`)
+	}
+	if c.From != "" && !slices.Contains(ends, c.From) {
+		return c, nil, fmt.Errorf("from is %q, which is at no end of %s: want %s", c.From, what, strings.Join(ends, " or "))
+	}
+	words, err = labfile.ParseChange(c.Set...)
+	return c, words, err
 }
 
 // apply changes the faults of a link, and gives what undoes that, the last first, also when it fails.
@@ -198,6 +180,53 @@ func (c *Change) apply(x *lab.Link, words labfile.Change) (undo []func(), err er
 		}
 	}
 	return undo, nil
+}
+
+// changePair is POST /api/pairs/{a}/{b}.
+func (v *View) changePair(r *http.Request) (any, error) {
+	l, err := v.shown()
+	if err != nil {
+		return nil, err
+	}
+	a, err := l.host(r.PathValue("a"))
+	if err != nil {
+		return nil, err
+	}
+	b, err := l.host(r.PathValue("b"))
+	if err != nil {
+		return nil, err
+	}
+	if a == b {
+		return nil, fmt.Errorf("a pair is two hosts, and both are %s", a.Name())
+	}
+	what := a.Name() + " and " + b.Name()
+	c, words, err := readChange(r, what, []string{a.Name(), b.Name()})
+	if err != nil {
+		return nil, err
+	}
+	v.change.Lock()
+	defer v.change.Unlock()
+	ways := [2][2]*lab.Host{{a, b}, {b, a}}
+	var faults [2]link.Faults
+	for i, w := range ways { // all that can be wrong is found before anything is set
+		faults[i] = l.Network.FaultsFromTo(w[0], w[1])
+		if c.From != "" && c.From != w[0].Name() {
+			continue
+		}
+		if c.Clear {
+			faults[i] = link.Faults{}
+		}
+		if faults[i], err = words.Apply(faults[i], i == 1); err != nil {
+			return nil, err
+		}
+	}
+	for i, w := range ways {
+		if err := l.Network.SetFromTo(w[0], w[1], faults[i]); err != nil {
+			return nil, err
+		}
+	}
+	l.log(what + ": " + c.String())
+	return l.state(true), nil
 }
 
 // String is the change as it is typed.

@@ -24,7 +24,7 @@
 //	GET  /api/events                  a stream of what changes
 //	POST /api/links/{link}            change faults of a link: takes a [Change]
 //	POST /api/hosts/{host}/links      of all links of a host; with from, of what comes from that node
-//	POST /api/pairs/{a}/{b}           of the links that join two hosts; from a node, of what comes from it
+//	POST /api/pairs/{a}/{b}           of what two hosts send each other, wherever they are, besides those of links
 //	POST /api/hosts/{host}/crash      pull a host's plug
 //	POST /api/hosts/{host}/restart    and bring it back
 //	POST /api/hosts/{host}/isolate    part a host from all others

@@ -39,10 +39,11 @@ func newSite(t *testing.T) *site {
 	n.Link(s.bob, lan)
 	n.Link(lan, r)
 	s.wan = n.Link(r, s.web, link.Faults{Delay: time.Millisecond}, link.Faults{Delay: 2 * time.Millisecond})
+	s.wan.SetName("wan")
 	s.web.Program(func() { serveEcho(s.web) })
 	s.view.Show(labhttp.Lab{
 		Name: "test", Network: n, Forwards: []labhttp.Forward{{Listen: "tcp://127.0.0.1:8080", To: "web:7"}},
-		Links: map[*lab.Link]string{s.wan: "wan"}, Log: func(what string) { s.logged = append(s.logged, what) },
+		Log: func(what string) { s.logged = append(s.logged, what) },
 	})
 	s.server = httptest.NewServer(s.view)
 	t.Cleanup(s.server.Close)
@@ -206,7 +207,6 @@ func TestFaultsAreSetByLinkHostAndPair(t *testing.T) {
 			fmt.Sprintf("wan: %v loss=1%% %v loss=1%%", threeG.Up, threeG.Down), "link wan: profile=3g loss=1%"},
 		{"a host", "/api/hosts/r/links", `{"set": ["loss=1%"]}`, "lan-r: loss=1% loss=1% wan: delay=1ms loss=1% delay=2ms loss=1%", "links of r: loss=1%"},
 		{"what a host sends", "/api/hosts/r/links", `{"from": "r", "set": ["loss=1%"]}`, "lan-r: - loss=1% wan: delay=1ms loss=1% delay=2ms", "links of r: loss=1% from r"},
-		{"a pair", "/api/pairs/web/r", `{"set": ["loss=1%"]}`, "wan: delay=1ms loss=1% delay=2ms loss=1%", "web and r: loss=1%"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			leak.Check(t)
@@ -238,6 +238,34 @@ func words(faults string) string {
 		return "-"
 	}
 	return faults
+}
+
+func TestFaultsAreSetBetweenHostsWhereverTheyAre(t *testing.T) {
+	leak.Check(t)
+	s := newSite(t)
+	for _, tt := range []struct {
+		body string
+		want []labhttp.Pair
+	}{
+		{`{"set": ["delay=50ms"]}`, []labhttp.Pair{{"alice", "web", "delay=50ms"}, {"web", "alice", "delay=50ms"}}},
+		{`{"from": "web", "set": ["loss=1%"]}`, []labhttp.Pair{{"alice", "web", "delay=50ms"}, {"web", "alice", "delay=50ms loss=1%"}}},
+		{`{"from": "alice", "clear": true}`, []labhttp.Pair{{"web", "alice", "delay=50ms loss=1%"}}},
+		{`{"clear": true}`, nil},
+	} {
+		var got labhttp.State
+		s.get(&got, "/api/pairs/alice/web", tt.body)
+		if !slices.Equal(got.Pairs, tt.want) {
+			t.Errorf("after %s: %v", tt.body, got.Pairs)
+		}
+		for _, p := range got.Pairs {
+			if ends := map[string]*lab.Host{"alice": s.alice, "web": s.web}; s.network.FaultsFromTo(ends[p.From], ends[p.To]).String() != p.Faults {
+				t.Errorf("from %s to %s there are %v, not %s", p.From, p.To, s.network.FaultsFromTo(ends[p.From], ends[p.To]), p.Faults)
+			}
+		}
+	}
+	if want := "alice and web: loss=1% from web"; len(s.logged) != 4 || s.logged[1] != want {
+		t.Errorf("%q was logged", s.logged)
+	}
 }
 
 func TestALinkThatIsCutComesUpWayByWay(t *testing.T) {
@@ -346,7 +374,10 @@ func TestWhatMakesNoSenseIsToldWithWhatWould(t *testing.T) {
 		{"/api/hosts/x/crash", ``, 404, `there is no host "x"; there are alice, bob, web, r`},
 		{"/api/hosts/x/links", `{}`, 404, `there is no host "x"; there are alice, bob, web, r`},
 		{"/api/pairs/alice/x", `{}`, 404, `there is no host "x"; there are alice, bob, web, r`},
-		{"/api/pairs/alice/web", `{}`, 404, `no link joins alice and web: change a link between them, or part them`},
+		{"/api/pairs/alice/alice", `{}`, 400, `a pair is two hosts, and both are alice`},
+		{"/api/pairs/alice/web", `{}`, 400, `nothing is to change: want words to set, as {"set": ["loss=10%"]}, or {"clear": true}`},
+		{"/api/pairs/alice/web", `{"from": "bob", "set": ["loss=1%"]}`, 400, `from is "bob", which is at no end of alice and web: want alice or web`},
+		{"/api/pairs/alice/web", `{"set": ["reorder=5%"]}`, 400, `reorder=5%: packets overtake those that wait for a delay, and there is none; add one, as delay=80ms`},
 		{"/api/links/wan", `{}`, 400, `nothing is to change: want words to set, as {"set": ["loss=10%"]}, or {"clear": true}`},
 		{"/api/links/wan", ``, 400, `the body is not what is wanted: EOF: want JSON such as {"set": ["loss=10%", "delay=200ms"]}`},
 		{"/api/links/wan", `{"sot": []}`, 400, `the body is not what is wanted: unknown field "sot": want JSON such as {"set": ["loss=10%", "delay=200ms"]}`},

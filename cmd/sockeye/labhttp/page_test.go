@@ -95,7 +95,7 @@ func TestThePageInChromium(t *testing.T) {
 	b.click("#cut")
 	b.sees(`//button[@id="cut" and text()="Mend"]`, `//*[@data-key="wan"]/*[contains(@class, "down")]`)
 	fmt.Fprint(c, "lost?")
-	b.sees(`//*[@id="ladder"]//li[contains(@class, "lost") and contains(., "11:16 ack 11") and contains(., "partitioned on r-web")]`)
+	b.sees(`//*[@id="ladder"]//li[contains(@class, "lost") and contains(., "11:16 ack 11") and contains(., "partitioned on wan")]`)
 	if n := s.wan.Stats(s.network.Hosts()[3]).Packets[link.Partitioned]; n == 0 {
 		t.Error("the link lost nothing")
 	}
@@ -121,6 +121,11 @@ func TestThePageInChromium(t *testing.T) {
 	}
 	b.click("#restart")
 	b.sees(`//*[@id="sockets"]//td[text()="LISTEN"]`)
+	b.do(chromedp.SetValue("#peer", "bob"), chromedp.SendKeys("#pair-faults", "delay=20ms loss=5%"+kb.Enter))
+	b.sees(`//li[text()="bob → web: delay=20ms loss=5%"]`)
+	if got := s.network.FaultsFromTo(s.bob, s.web); got != (link.Faults{Delay: 20 * time.Millisecond, Loss: 0.05}) {
+		t.Errorf("from bob to web there are %v", got)
+	}
 	b.click("#isolate")
 	b.sees(`//p[contains(text(), "Parted from alice, bob, r")]`)
 	b.picture("parted")

@@ -17,6 +17,8 @@ type State struct {
 	Nodes    []Node      `json:"nodes"`
 	Links    []Link      `json:"links"`
 	Parted   [][2]string `json:"parted"` // pairs of hosts
+	OneWay   [][2]string `json:"oneWay"` // pairs of which the second does not hear the first
+	Pairs    []Pair      `json:"pairs"`  // faults of what one host sends another, besides those of links
 	Forwards []Forward   `json:"forwards"`
 }
 
@@ -41,6 +43,13 @@ type Way struct {
 	Faults string    `json:"faults"`             // words, as delay=40ms loss=1%
 	Down   bool      `json:"down"`               // nothing gets through; faults says so too, unless the link is cut
 	Count  *Counters `json:"counters,omitempty"` // not in a stream
+}
+
+// A Pair has faults of what one host sends another.
+type Pair struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Faults string `json:"faults"`
 }
 
 // Counters are of what was sent one way since the lab came up, in packets, and what is on the link now.
@@ -98,7 +107,10 @@ func (v *View) state(*http.Request) (any, error) {
 // state tells of all, with time and counters or without.
 func (l *Lab) state(counters bool) *State {
 	n := l.Network
-	s := &State{Name: l.Name, Seed: n.Seed(), Parted: [][2]string{}, Forwards: append([]Forward{}, l.Forwards...), Nodes: []Node{}, Links: []Link{}}
+	s := &State{
+		Name: l.Name, Seed: n.Seed(), Forwards: append([]Forward{}, l.Forwards...),
+		Nodes: []Node{}, Links: []Link{}, Parted: [][2]string{}, OneWay: [][2]string{}, Pairs: []Pair{}, // [] in JSON, and not null
+	}
 	if counters {
 		s.Time = n.Now().Seconds()
 	}
@@ -125,6 +137,12 @@ func (l *Lab) state(counters bool) *State {
 	}
 	for _, p := range n.Parted() {
 		s.Parted = append(s.Parted, [2]string{p[0].Name(), p[1].Name()})
+	}
+	for _, p := range n.PartedOneWay() {
+		s.OneWay = append(s.OneWay, [2]string{p[0].Name(), p[1].Name()})
+	}
+	for _, p := range n.FaultyPairs() {
+		s.Pairs = append(s.Pairs, Pair{p[0].Name(), p[1].Name(), n.FaultsFromTo(p[0], p[1]).String()})
 	}
 	return s
 }
@@ -160,10 +178,7 @@ func (l *Lab) names() map[*lab.Link]string {
 	names := make(map[*lab.Link]string)
 	uses := make(map[string]int)
 	for _, x := range l.Network.AllLinks() {
-		name, given := l.Links[x]
-		if !given {
-			name = x.String()
-		}
+		name := x.String()
 		if uses[name]++; uses[name] > 1 {
 			name += "." + strconv.Itoa(uses[name])
 		}

@@ -17,8 +17,6 @@ import (
 type Lab struct {
 	Name    string
 	Network *lab.Network
-	// Links are the names of links that are not called after their ends, as alice-bob.
-	Links map[*lab.Link]string
 	// Forwards are the ports of the machine that lead into the lab, or out of it.
 	Forwards []Forward
 	// Log, if not nil, is told what somebody has changed.

@@ -67,6 +67,7 @@ func (w *wire) change(from string, c labfile.Change) error {
 // A FaultError is a fault that cannot be, and what could.
 type FaultError struct{ Text string }
 
+// Error is the Text.
 func (e FaultError) Error() string { return e.Text }
 
 func wrong(format string, args ...any) error { return FaultError{fmt.Sprintf(format, args...)} }

@@ -36,9 +36,12 @@ type PortError struct {
 	Err     error
 }
 
+// Error is the port, where it leads to, and the cause.
 func (e *PortError) Error() string {
 	return fmt.Sprintf("%s, which leads to %s: %v", e.Address, e.To, e.Err)
 }
+
+// Unwrap gives the cause.
 func (e *PortError) Unwrap() error { return e.Err }
 
 // forward leads a port of this machine, by way of the host, to a host of the lab.

@@ -72,7 +72,7 @@ const chunk = 16 << 10
 
 func openSink(ctx context.Context, on *sockeye.Host, p labfile.Program) (service, error) {
 	return both(ctx, on, p.Port, func(ctx context.Context, s *sockeye.Socket) error {
-		if typ, err := sockeye.SO_TYPE.Get(s); err != nil || typ == sockeye.SOCK_DGRAM {
+		if s.Type() == sockeye.SOCK_DGRAM {
 			defer s.Close()
 			return swallow(s.WithContext(ctx), true)
 		}

@@ -118,14 +118,3 @@ func (l *Lab) ports() []Port {
 	}
 	return all
 }
-
-// LinkNames are the names of the network's links.
-func (l *Lab) LinkNames() map[*lab.Link]string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	names := make(map[*lab.Link]string)
-	for name, w := range l.links {
-		names[w.link] = name
-	}
-	return names
-}

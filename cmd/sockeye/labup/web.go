@@ -13,6 +13,7 @@ import (
 
 	"sockeye"
 	"sockeye/cmd/sockeye/labfile"
+	"sockeye/cmd/sockeye/web"
 )
 
 // openWeb is a web server on the host.
@@ -21,15 +22,21 @@ func (h *host) openWeb(_ context.Context, on *sockeye.Host, p labfile.Program) (
 	if err != nil {
 		return nil, err
 	}
-	handler := h.page()
+	handler, end := h.page(), func() error { return nil }
 	if p.Dir != "" {
 		dir := p.Dir
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(h.lab.Dir, dir)
 		}
-		handler = http.FileServer(http.Dir(dir))
+		site, err := web.Open(dir, web.Options{})
+		if err != nil {
+			listener.Close()
+			return nil, err
+		}
+		handler, end = site, site.Close
 	}
 	return func(ctx context.Context) error {
+		defer end()
 		server := http.Server{
 			Handler: handler, ReadHeaderTimeout: time.Minute,
 			BaseContext: func(net.Listener) context.Context { return ctx },

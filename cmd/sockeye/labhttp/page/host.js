@@ -14,6 +14,16 @@ export class HostPanel {
     this.element = html("div", {}, html("h2", {}, `${node.kind[0].toUpperCase()}${node.kind.slice(1)} ${node.name}`), this.facts);
     if (node.kind !== "switch") {
       this.parted = html("p", { class: "bad" });
+      this.pairs = html("ul", { class: "facts" });
+      this.peer = html("select", { id: "peer", "aria-label": "Other host" });
+      this.words = html("input", { id: "pair-faults", placeholder: "loss=10% delay=200ms", "aria-label": "Faults", autocomplete: "off", spellcheck: "false" });
+      const pair = (change) => act(`pairs/${encodeURIComponent(node.name)}/${encodeURIComponent(this.peer.value)}`, change);
+      const submit = (e) => {
+        e.preventDefault();
+        pair({ set: this.words.value.split(/\s+/).filter(Boolean) });
+      };
+      this.between = html("form", { class: "row", onsubmit: submit }, this.peer, this.words, html("button", {}, "Set"),
+        html("button", { type: "button", onclick: () => pair({ clear: true }) }, "Clear"));
       this.join = button("join", "End partitions", "join");
       this.rows = html("tbody");
       this.none = html("p", { class: "hint" }, "It has no sockets.");
@@ -21,7 +31,8 @@ export class HostPanel {
         ["Net", "State", "Recv-Q", "Send-Q", "Local, peer"].map((t) => html("th", { scope: "col" }, t)))), this.rows);
       this.element.append(
         html("div", { class: "row" }, button("crash", "Crash", path + "crash"), button("restart", "Restart", path + "restart"), button("isolate", "Isolate", path + "isolate"), this.join),
-        this.parted, html("h3", {}, "Sockets"), html("div", { class: "scroll" }, this.table), this.none);
+        this.parted, html("h3", {}, "Sockets"), html("div", { class: "scroll" }, this.table), this.none,
+        html("h3", {}, "Faults between this host and another, wherever it is"), this.pairs, this.between);
     }
     this.element.append(html("h3", {}, "Links"), this.links);
   }
@@ -31,9 +42,14 @@ export class HostPanel {
     const links = state.links.filter((l) => l.ways.some((w) => w.from === node.name));
     keep(this.links, links, (l) => l.name, (l) => html("button", { class: "quiet", onclick: () => this.pick({ kind: "link", name: l.name }) }, l.name), () => {});
     if (!this.rows) return;
+    const others = state.nodes.filter((n) => n.kind !== "switch" && n.name !== node.name);
+    keep(this.peer, others, (n) => n.name, (n) => html("option", {}, n.name), () => {});
+    const pairs = state.pairs.filter((p) => p.from === node.name || p.to === node.name);
+    keep(this.pairs, pairs, (p) => p.from + " " + p.to, () => html("li"), (e, p) => put(e, `${p.from} → ${p.to}: ${p.faults}`));
+    const deaf = state.oneWay.filter((p) => p.includes(node.name)).map(([a, b]) => `${b} does not hear ${a}`);
     const from = state.parted.filter((p) => p.includes(node.name)).map(([a, b]) => (a === node.name ? b : a));
-    put(this.parted, from.length ? "Parted from " + from.join(", ") : "");
-    this.join.hidden = !from.length;
+    put(this.parted, [...(from.length ? ["Parted from " + from.join(", ")] : []), ...deaf].join("; "));
+    this.join.hidden = !from.length && !deaf.length;
   }
 
   sockets(list) {

@@ -35,9 +35,13 @@ function stream() {
   close = listen(query, {
     state: (s) => { state = s; profileNames(); put($("name"), s.name); document.title = `${s.name} · Sockeye`; map.show(s); forwards(); show(); },
     traffic: (t) => {
-      for (const f of t.flows) flows.set(f.link + " " + f.from, f);
+      const measured = t.over > 0.05; // what a new stream begins with are the counters alone
+      for (const f of t.flows) {
+        const key = f.link + " " + f.from;
+        flows.set(key, measured ? f : { ...f, bitRate: flows.get(key)?.bitRate ?? 0 });
+      }
       born = Date.now() - t.time * 1000;
-      map.traffic(t);
+      if (measured) map.traffic(t);
       show();
     },
     sockets: (s) => { if (panel?.sockets && choice?.name === s.host) panel.sockets(s.sockets); },

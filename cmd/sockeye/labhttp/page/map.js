@@ -45,7 +45,7 @@ export class NetMap {
     const { width, height } = this.root.getBoundingClientRect();
     if (!this.state || !width) return;
     this.root.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const { nodes, links, parted } = this.state;
+    const { nodes, links, parted, oneWay } = this.state;
     this.dense = nodes.length > 40; // no words at links
     this.small = this.dense || nodes.length > 16 || width < 500; // only names in nodes
     this.root.classList.toggle("dense", this.dense);
@@ -62,7 +62,7 @@ export class NetMap {
     }
     keep(this.links, links, (l) => l.name, (l) => this.makeLink(l), (e, l) => this.drawLink(e, l));
     keep(this.labels, links, (l) => l.name, () => svg("g"), (e, l) => this.drawLabel(e, l));
-    keep(this.parted, parted, (p) => p.join(), () => svg("path"), (e, [a, b]) => {
+    keep(this.parted, [...parted, ...oneWay], (p) => p.join(), () => svg("path"), (e, [a, b]) => {
       const [x, y] = at.get(a), [u, v] = at.get(b);
       e.setAttribute("d", `M${x} ${y}Q${(x + u) / 2 + (v - y) / 4} ${(y + v) / 2 - (u - x) / 4} ${u} ${v}`);
     });
