@@ -141,12 +141,16 @@ func TestTwoPlayersOnALab(t *testing.T) {
 	}
 }
 
-// Eight bots hunt each other for a minute of virtual time. Loss delays inputs and makes the others stand still, but moves
+// Eight bots hunt each other for a minute of virtual time (-short: 20 seconds). Loss delays inputs and makes the others stand still, but moves
 // no player by more than hits do, which no client can foresee: one pushes by half a cell, and may push a player past the
 // edge of a wall that the inputs under way, a third of a cell each, stopped at before.
 func TestWhatLossDoes(t *testing.T) {
 	const players = 8
-	t.Log("round trip  loss  snapshots lost  input done after p50 / p99  others stand still  corrections a minute  mean  largest (cells)")
+	how := time.Minute
+	if testing.Short() {
+		how = 20 * time.Second
+	}
+	t.Log("round trip  loss  snapshots lost  input done after p50 / p99  others stand still  corrections a player  mean  largest (cells)")
 	for _, tt := range []struct {
 		roundTrip time.Duration
 		loss      float64
@@ -158,7 +162,7 @@ func TestWhatLossDoes(t *testing.T) {
 		{150 * time.Millisecond, 0.20, 0.25, 600 * time.Millisecond},
 		{300 * time.Millisecond, 0.05, 0.08, 600 * time.Millisecond},
 	} {
-		f, steps := hunt(t, players, time.Minute, link.Faults{Delay: tt.roundTrip / 2, Loss: tt.loss})
+		f, steps := hunt(t, players, how, link.Faults{Delay: tt.roundTrip / 2, Loss: tt.loss})
 		slices.Sort(f.Acks)
 		if len(f.Acks) == 0 || f.Snapshots == 0 {
 			t.Fatalf("loss %v: nobody played: %+v", tt.loss, f)
