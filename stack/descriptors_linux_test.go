@@ -84,6 +84,7 @@ func withoutDescriptors(h *sockeye.Host) string {
 }
 
 func TestProgramsWithoutDescriptorsAreToldAsOnLinux(t *testing.T) {
+	leak.Check(t)
 	const variable = "SOCKEYE_TEST_DESCRIPTORS"
 	const limit = 40 // RLIMIT_NOFILE
 	if os.Getenv(variable) != "" {
@@ -93,7 +94,6 @@ func TestProgramsWithoutDescriptorsAreToldAsOnLinux(t *testing.T) {
 		fmt.Print("\n", withoutDescriptors(kernel.Host()), "\n")
 		return
 	}
-	leak.Check(t)
 	sysctl := sock.DefaultSysctl()
 	sysctl.FileMax = limit
 	h := stack.NewHost(stack.Config{Sysctl: &sysctl})
