@@ -44,19 +44,18 @@ func (a Address) infos(ctx context.Context, h *sockeye.Host, noHost ...netip.Add
 	if a.Family == sockeye.AF_UNIX {
 		return []Info{{a.Family, a.Type, 0, sockeye.SockaddrUnix(a.Path)}}, nil
 	}
-	ips, err := noHost, error(nil)
+	var all []sockeye.Sockaddr
+	for _, ip := range noHost {
+		all = append(all, sockeye.SockaddrInet(netip.AddrPortFrom(ip, a.Port)))
+	}
 	if a.Host != "" {
-		ips, err = lookup(ctx, h, a.Host)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var infos []Info
-	for _, ip := range ips {
-		sa, err := sockaddr(h, ip, a.Port)
-		if err != nil {
+		var err error
+		if all, err = h.Resolve(ctx, "tcp", net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))); err != nil {
 			return nil, err
 		}
+	}
+	var infos []Info
+	for _, sa := range all {
 		if a.Family == sockeye.AF_UNSPEC || a.Family == sa.Family() {
 			infos = append(infos, Info{sa.Family(), a.Type, a.protocol(sa.Family()), sa})
 		}
@@ -73,45 +72,6 @@ func (a Address) protocol(f sockeye.Family) sockeye.Protocol {
 		return sockeye.IPPROTO_ICMPV6
 	}
 	return a.Protocol
-}
-
-// lookup gives the addresses of a host that is named, or written as an address.
-func lookup(ctx context.Context, h *sockeye.Host, name string) ([]netip.Addr, error) {
-	if ip, err := netip.ParseAddr(name); err == nil {
-		return []netip.Addr{ip}, nil
-	}
-	find := net.DefaultResolver.LookupHost
-	if r, ok := h.Engine().(sockeye.Resolver); ok {
-		find = r.LookupHost
-	}
-	names, err := find(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	var ips []netip.Addr
-	for _, n := range names {
-		if ip, err := netip.ParseAddr(n); err == nil {
-			ips = append(ips, ip)
-		}
-	}
-	return ips, nil
-}
-
-// sockaddr makes a sockaddr, with the index of the interface that a zone names.
-func sockaddr(h *sockeye.Host, ip netip.Addr, port uint16) (sockeye.Sockaddr, error) {
-	zone := ip.Zone()
-	if _, err := strconv.ParseUint(zone, 10, 32); zone == "" || err == nil {
-		return sockeye.SockaddrInet(netip.AddrPortFrom(ip, port)), nil
-	}
-	if r, ok := h.Engine().(sockeye.Resolver); ok {
-		index, err := r.InterfaceIndex(zone)
-		return sockeye.SockaddrInet6(ip.As16(), port, 0, uint32(index)), err
-	}
-	i, err := net.InterfaceByName(zone)
-	if err != nil {
-		return sockeye.Sockaddr{}, fmt.Errorf("interface %s: %w", zone, err)
-	}
-	return sockeye.SockaddrInet6(ip.As16(), port, 0, uint32(i.Index)), nil
 }
 
 // interfaceName is the name of the host's interface with an index.
