@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sockeye/link"
 )
 
 func (s seconds) duration() time.Duration { return time.Duration(s) }
@@ -15,15 +17,11 @@ type share float64
 func (s *share) String() string { return strconv.FormatFloat(float64(*s), 'g', -1, 64) }
 func (s *share) Type() string   { return "share" }
 func (s *share) Set(v string) error {
-	number, percent := strings.CutSuffix(v, "%")
-	f, err := strconv.ParseFloat(number, 64)
-	if percent {
-		f /= 100
-	}
-	if err != nil || !(f >= 0 && f <= 1) {
+	var f link.Faults
+	if f.Set("loss", v) != nil {
 		return errors.New("want a share, as 1% or 0.01")
 	}
-	*s = share(f)
+	*s = share(f.Loss)
 	return nil
 }
 
@@ -52,10 +50,9 @@ func (r *rates) Set(v string) error {
 	return nil
 }
 
+// parseRate reads a rate with its unit, more than none.
 func parseRate(word string) (int64, bool) {
-	number := strings.TrimRight(word, "kmgbit")
-	unit, ok := map[string]float64{"bit": 1, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}[word[len(number):]]
-	f, err := strconv.ParseFloat(number, 64)
-	n := f * unit
-	return int64(n), ok && err == nil && n >= 1 && n <= 1e15
+	var f link.Faults
+	err := f.Set("rate", word)
+	return f.Rate, err == nil && f.Rate > 0 && strings.HasSuffix(word, "bit")
 }

@@ -40,6 +40,8 @@ type visit struct {
 	link *lab.Link // nil on the kernel
 	stop func() error
 	log  func() []web.Request
+	// logged waits until there are so many requests in the log, and gives them.
+	logged func(n int) []web.Request
 }
 
 // onBothEngines serves a folder with these files on the kernel's sockets, and on those of a host in a lab.
@@ -79,17 +81,27 @@ func open(t *testing.T, l net.Listener, dial func(context.Context, string, strin
 	}
 	var mu sync.Mutex
 	var log []web.Request
+	more := sync.NewCond(&mu)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	server := &web.Server{Handler: site, Log: func(r web.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		log = append(log, r)
+		more.Broadcast()
 	}}
 	go func() { done <- server.Serve(ctx, l) }()
 	v.log = func() []web.Request {
 		mu.Lock()
 		defer mu.Unlock()
+		return log
+	}
+	v.logged = func(n int) []web.Request {
+		mu.Lock()
+		defer mu.Unlock()
+		for len(log) < n {
+			more.Wait()
+		}
 		return log
 	}
 	v.stop = sync.OnceValue(func() error {
@@ -392,10 +404,7 @@ func TestAnUploadThatBreaksOffIsNoFile(t *testing.T) {
 		}
 		fmt.Fprintf(c, "PUT /new HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nonly this")
 		c.Close()
-		for len(v.log()) == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		if r := v.log()[0]; r.Status != http.StatusBadRequest || r.Path != "/new" {
+		if r := v.logged(1)[0]; r.Status != http.StatusBadRequest || r.Path != "/new" {
 			t.Errorf("the log has %+v", r)
 		}
 		if all, _ := os.ReadDir(v.dir); len(all) > 0 {
@@ -414,7 +423,7 @@ func TestALargeFileArrivesWhole(t *testing.T) {
 		if _, body := v.do(t, "GET", "/large", nil, nil); body != string(data) {
 			t.Error("the file came damaged")
 		}
-		if r := v.log()[0]; r.Bytes != int64(len(data)) || r.Status != 200 || r.Method != "GET" {
+		if r := v.logged(1)[0]; r.Bytes != int64(len(data)) || r.Status != 200 || r.Method != "GET" {
 			t.Errorf("the log has %+v", r)
 		}
 	})
